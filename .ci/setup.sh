@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Builds .venv with everything the demo and the tests need. Needs Python 3.11,
+# a C++ compiler and git. Does nothing when .venv is up to date.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+venv=$PWD/.venv
+py=$venv/bin/python
+stamp=$venv/.igq-setup
+started=$SECONDS
+
+step() { printf '[setup %4ss] %s\n' "$((SECONDS - started))" "$*"; }
+die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+pin() { sed -n "s/^$1==\([^ ;]*\).*/\1/p" "$2"; }
+quiet() { # quiet LOG COMMAND...: the command's output is shown if it fails
+    local log=$1; shift
+    "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; return 1; }
+}
+
+key=$(cat requirements/*.txt setup.py .ci/setup.sh | sha256sum | cut -d' ' -f1)
+key="$key $PWD"
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ] &&
+        "$py" -c '' 2>/dev/null; then
+    exit 0
+fi
+rm -f "$stamp"
+
+is_311() {
+    "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+        >/dev/null 2>&1
+}
+if ! is_311 "$py"; then
+    python=
+    for candidate in "${PYTHON:-}" python3.11 python3; do
+        if [ -n "$candidate" ] && is_311 "$candidate"; then
+            python=$candidate
+            break
+        fi
+    done
+    [ -n "$python" ] || die "Python 3.11 is needed, and neither python3.11" \
+        "nor python3 is it. Install it, or name it: make setup" \
+        "PYTHON=/path/to/python3.11"
+    step "creating .venv with $("$python" --version)"
+    rm -rf "$venv"
+    "$python" -m venv "$venv" || die "'$python -m venv' failed (on Debian:" \
+        "apt-get install python3.11-venv)"
+fi
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+uv_version=$(pin uv requirements/dev.txt)
+step "installing uv $uv_version"
+quiet "$tmp/uv.log" "$py" -m pip install --disable-pip-version-check \
+    "uv==$uv_version" || die "pip could not install uv $uv_version"
+
+step "installing requirements/lock.txt (several GB when downloaded first)"
+VIRTUAL_ENV=$venv "$venv/bin/uv" pip install -q -r requirements/lock.txt ||
+    die "uv could not install requirements/lock.txt"
+quiet "$tmp/cv2.log" "$py" -c 'import cv2, mmengine, torch, torchvision' ||
+    die "an installed package does not import (if libGL is named:" \
+        "apt-get install libgl1 libglib2.0-0)"
+
+# mmcv is compiled against one torch and one Python, so its wheel is kept
+# for these; with CUDA only where the toolkit can compile for the GPU there.
+torch_version=$(pin torch requirements/runtime.txt)
+mmcv_version=$(pin mmcv requirements/mmcv.txt)
+kind=
+if command -v nvcc >/dev/null 2>&1 &&
+        "$py" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'
+then
+    kind=-cuda
+fi
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/igq_mmdet/wheels
+cache=$cache/torch$torch_version-cp311-$(uname -m)$kind
+
+mmcv_works() {
+    "$py" - "$mmcv_version" >/dev/null 2>&1 <<'PY'
+import sys
+
+import mmcv
+import torch
+from mmcv.ops import nms
+
+assert mmcv.__version__ == sys.argv[1]
+boxes = torch.tensor([[0.0, 0.0, 9.0, 9.0], [0.0, 0.0, 9.0, 8.0]])
+assert len(nms(boxes, torch.tensor([0.9, 0.8]), 0.5)[1]) == 1
+PY
+}
+install_wheel() {
+    VIRTUAL_ENV=$venv "$venv/bin/uv" pip install -q --no-deps \
+        --force-reinstall "$1"
+}
+
+mkdir -p "$cache"
+wheel=$(find "$cache" -maxdepth 1 -name "mmcv-$mmcv_version-*.whl" | head -n 1)
+if [ -n "$wheel" ]; then
+    step "installing mmcv $mmcv_version from ${wheel/#$HOME/\~}"
+    if ! { install_wheel "$wheel" && mmcv_works; }; then
+        step "that wheel does not work here; removing it"
+        rm -f "$wheel"
+        wheel=
+    fi
+fi
+if [ -z "$wheel" ]; then
+    command -v c++ >/dev/null 2>&1 || command -v g++ >/dev/null 2>&1 ||
+        die "mmcv is compiled and no C++ compiler is found" \
+            "(on Debian: apt-get install g++)"
+    "$py" -c 'import os, sysconfig as s, sys
+sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' ||
+        die "mmcv is compiled and Python.h is not found" \
+            "(on Debian: apt-get install python3.11-dev)"
+    step "building mmcv $mmcv_version once (about 10 minutes on 2 cores)"
+    build=$(mktemp -d "$cache/build.XXXXXX")
+    trap 'rm -rf "$tmp" "$build"' EXIT
+    # A GPU without its toolkit would make the build look for nvcc.
+    [ -n "$kind" ] || export CUDA_VISIBLE_DEVICES=
+    # No cache of pip's: it would hand out a wheel built for another torch.
+    MMCV_WITH_OPS=1 MAX_JOBS=$(nproc) PATH=$venv/bin:$PATH \
+        quiet "$tmp/mmcv.log" "$py" -m pip wheel --no-deps --no-cache-dir \
+        --no-binary mmcv --no-build-isolation --wheel-dir "$build" \
+        "mmcv==$mmcv_version" ||
+        die "mmcv $mmcv_version could not be built (its last lines above)"
+    built=$(find "$build" -name '*.whl')
+    install_wheel "$built"
+    mmcv_works || die "mmcv was built but does not work: see" \
+        "$py -c 'import mmcv.ops'"
+    mv "$built" "$cache/"
+    step "kept the wheel in ${cache/#$HOME/\~}"
+fi
+
+step "installing igq_mmdet itself, editable"
+VIRTUAL_ENV=$venv "$venv/bin/uv" pip install -q --no-deps \
+    --no-build-isolation -e .
+printf '%s\n' "$key" >"$stamp"
+step "done"

@@ -1,0 +1,41 @@
+# Everything runs in .venv, which `make setup` builds; see .ci/setup.sh.
+export OMP_NUM_THREADS ?= 2
+PY := .venv/bin/python
+
+.PHONY: help setup demo test test-fast lint format lock
+
+help:
+	@echo 'make demo       float and quantized AP of the demo detector'
+	@echo 'make test       all tests'
+	@echo 'make test-fast  the tests not marked slow'
+	@echo 'make lint       ruff and mypy'
+	@echo 'make format     let ruff mend what it can'
+	@echo 'make setup      only build .venv (the others do so by themselves)'
+	@echo 'make lock       resolve requirements/lock.txt anew'
+
+setup:
+	@bash .ci/setup.sh
+
+demo: setup
+	$(PY) tools/ptq_coco.py --work-dir work_dirs/demo
+
+test: setup
+	$(PY) -m pytest
+
+test-fast: setup
+	$(PY) -m pytest -m 'not slow'
+
+lint: setup
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: setup
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+lock: setup
+	cd requirements && ../.venv/bin/uv pip compile -q --universal \
+	    --python-version 3.11 --no-annotate \
+	    --custom-compile-command 'make lock' \
+	    runtime.txt mm.txt timm.txt dev.txt -o lock.txt

@@ -1,0 +1,68 @@
+"""Packaging of igq_mmdet."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def read_version() -> str:
+    """Return ``__version__`` without importing the package."""
+    text = (ROOT / 'igq_mmdet' / 'version.py').read_text()
+    match = re.search(r"^__version__ = '([^']+)'", text, re.MULTILINE)
+    if match is None:
+        raise RuntimeError('igq_mmdet/version.py sets no __version__')
+    return match.group(1)
+
+
+def read_readme() -> str:
+    """Return the README, or nothing in a tree that has none."""
+    path = ROOT / 'README.md'
+    return path.read_text(encoding='utf-8') if path.exists() else ''
+
+
+setup(
+    name='igq_mmdet',
+    version=read_version(),
+    description='Instance-aware group quantization of vision transformers '
+    'and detectors, as a plugin for mmdet 3.x',
+    long_description=read_readme(),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['igq_mmdet', 'igq_mmdet.*']),
+    package_data={'igq_mmdet': ['py.typed']},
+    python_requires='>=3.10',
+    install_requires=[
+        'numpy>=1.26',
+        'safetensors>=0.4.3',
+        'scipy>=1.11',
+        'torch>=2.5',
+    ],
+    extras_require={
+        # mmcv with its compiled operators is not to be had as a wheel for a
+        # recent torch: the README says how it is built.
+        'mm': [
+            'mmcv>=2.0.0,<2.2.0',
+            'mmdet>=3.3.0,<4.0.0',
+            'mmengine>=0.10.5,<1.0.0',
+            'pycocotools',
+            'setuptools<82',
+        ],
+        'timm': ['timm>=1.0'],
+        'dev': [
+            'hypothesis',
+            'matplotlib',
+            'mypy',
+            'pytest',
+            'ruff',
+            'tensorboard',
+        ],
+    },
+    classifiers=[
+        'License :: OSI Approved :: Apache Software License',
+        'Programming Language :: Python :: 3',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
+)
