@@ -1,0 +1,37 @@
+"""Instance-aware group quantization (IGQ-ViT, CVPR 2024).
+
+    import igq_mmdet as igq
+    spec = igq.QuantSpec(w_bits=4, a_bits=4, groups=12)
+    qmodel = igq.quantize(model, spec)
+    igq.calibrate(qmodel, batches)
+    igq.save(qmodel, 'm.safetensors')
+    qmodel = igq.load(model, 'm.safetensors')
+    print(igq.summary(qmodel))
+
+Importing this package imports torch and nothing of OpenMMLab.
+"""
+
+import sys
+
+from .calibration import calibrate, quantize
+from .checkpoint import load, save
+from .cost import summary
+from .errors import IGQError
+from .spec import PartSpec, QuantSpec
+from .version import __version__
+
+if 'mmengine' in sys.modules:
+    # a config's custom_imports: make `type='igq_mmdet.X'` known
+    from . import registry  # noqa: F401
+
+__all__ = [
+    'IGQError',
+    'PartSpec',
+    'QuantSpec',
+    '__version__',
+    'calibrate',
+    'load',
+    'quantize',
+    'save',
+    'summary',
+]

@@ -1,0 +1,59 @@
+"""The two verbs that lead from a float model to a calibrated one."""
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+
+from ..modules.swap import swap_
+from ..plan import make_plan
+from ..spec import QuantSpec
+from .collect import Forward, Statistics, call, collect
+from .fit import fit, freeze
+
+
+def quantize(model: nn.Module, spec: QuantSpec) -> nn.Module:
+    """Copies a float model and swaps in quantized layers.
+
+    The copy computes as float until it is calibrated; ``model`` is left as
+    it was.
+
+    Args:
+        model (nn.Module): A float model.
+        spec (QuantSpec): What to quantize and how.
+
+    Returns:
+        nn.Module: The copy, with the spec in ``igq_spec``.
+
+    Raises:
+        SpecError: The spec does not fit the model.
+    """
+    plan = make_plan(model, spec)
+    qmodel = swap_(copy.deepcopy(model), plan)
+    qmodel.igq_spec = spec
+    return qmodel
+
+
+def calibrate(
+    model: nn.Module, batches: Iterable[Any], forward: Forward = call
+) -> Statistics:
+    """Fits every quantizer and freezes the weights.
+
+    Args:
+        model (nn.Module): From :func:`quantize`.
+        batches (Iterable): Whatever ``model(...)`` takes: tensors,
+            sequences of arguments or dicts of them.
+        forward (Callable): How to run the model on one batch. Defaults to
+            calling it.
+
+    Returns:
+        Statistics: What was collected.
+
+    Raises:
+        CalibrationError: No images, a layer without data, NaN or infinity.
+    """
+    statistics = collect(model, batches, forward)
+    fit(model, statistics)
+    freeze(model)
+    return statistics

@@ -1,0 +1,156 @@
+"""One float pass over the calibration images gathers every statistic."""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import CalibrationError
+from ..modules.base import QuantModule, Workload
+from ..modules.swap import quantized_layers
+from .observers import OBSERVERS, Observer
+
+Forward = Callable[[nn.Module, Any], Any]
+
+
+@dataclass
+class Statistics:
+    """What was seen; independent of bits, and of groups but for ``kinds``.
+
+    Args:
+        observers (dict[str, dict[str, Observer]]): By quantizer name, then
+            by kind of statistic.
+        workloads (dict[str, Workload]): By layer name, over all images.
+        images (int): Number of images.
+    """
+
+    observers: dict[str, dict[str, Observer]]
+    workloads: dict[str, Workload]
+    images: int
+
+
+class _Several:
+    """Feeds more than one observer."""
+
+    def __init__(self, observers: Iterable[Observer]) -> None:
+        self.observers = list(observers)
+
+    def update(self, x: Tensor) -> None:
+        for observer in self.observers:
+            observer.update(x)
+
+
+def call(model: nn.Module, batch: Any) -> Any:
+    """Calls a model with a tensor, a sequence or a dict of arguments."""
+    if isinstance(batch, Mapping):
+        return model(**batch)
+    if isinstance(batch, list | tuple):
+        return model(*batch)
+    return model(batch)
+
+
+def collect(
+    model: nn.Module,
+    batches: Iterable[Any],
+    forward: Forward = call,
+    models: Iterable[nn.Module] = (),
+) -> Statistics:
+    """Runs a quantized model in float and gathers statistics.
+
+    Args:
+        model (nn.Module): From :func:`igq_mmdet.quantize`, not frozen.
+        batches (Iterable): Whatever ``forward`` takes.
+        forward (Callable): How to run ``model`` on one batch. Defaults to
+            calling it.
+        models (Iterable[nn.Module]): Other settings of the same float
+            model whose needs are to be met by the same pass.
+
+    Returns:
+        Statistics: Of every quantizer.
+
+    Raises:
+        CalibrationError: No images, NaN or infinity, a frozen model.
+    """
+    layers = quantized_layers(model)
+    kinds = _kinds([model, *models])
+    observers = {
+        name: {kind: OBSERVERS[kind](name) for kind in needed}
+        for name, needed in kinds.items()
+    }
+    images = 0
+    with _observing(model, layers, observers), torch.no_grad():
+        for batch in batches:
+            forward(model, batch)
+            images += images_in(batch)
+        workloads = {
+            name: copy.deepcopy(layer.workload)
+            for name, layer in layers.items()
+        }
+    if not images:
+        raise CalibrationError('the calibration set is empty')
+    silent = [name for name, work in workloads.items() if not work.calls]
+    if silent:
+        more = f' and {len(silent) - 3} more' if len(silent) > 3 else ''
+        raise CalibrationError(
+            f'{", ".join(silent[:3])}{more} saw no data during calibration; '
+            'use more or other calibration images, or exclude the layer'
+        )
+    return Statistics(observers, workloads, images)
+
+
+def images_in(batch: Any) -> int:
+    """How many images a batch holds."""
+    if isinstance(batch, Tensor):
+        return batch.shape[0]
+    if isinstance(batch, Mapping):
+        inputs = batch.get('inputs')
+        if isinstance(inputs, list | tuple):
+            return len(inputs)
+        batch = tuple(batch.values())
+    if isinstance(batch, list | tuple):
+        for item in batch:
+            if isinstance(item, Tensor | Mapping):
+                return images_in(item)
+    return 1
+
+
+def _kinds(models: Iterable[nn.Module]) -> dict[str, dict[str, None]]:
+    needed: dict[str, dict[str, None]] = {}
+    for model in models:
+        for name, layer in quantized_layers(model).items():
+            for key, quantizer in layer.quantizers().items():
+                full = f'{name}.{key}'.lstrip('.')
+                needed.setdefault(full, {})[quantizer.observes] = None
+    return needed
+
+
+@contextmanager
+def _observing(
+    model: nn.Module,
+    layers: dict[str, QuantModule],
+    observers: dict[str, dict[str, Observer]],
+) -> Iterator[None]:
+    for name, layer in layers.items():
+        if any(q.ready for q in layer.quantizers().values()):
+            raise CalibrationError(
+                f'{name} is calibrated already; quantize the float model again'
+            )
+    training = model.training
+    model.eval()
+    try:
+        for name, layer in layers.items():
+            layer.observing, layer.workload = True, Workload()
+            for key, quantizer in layer.quantizers().items():
+                full = f'{name}.{key}'.lstrip('.')
+                quantizer.observer = _Several(observers[full].values())
+        yield
+    finally:
+        model.train(training)
+        for layer in layers.values():
+            layer.observing = False
+            for quantizer in layer.quantizers().values():
+                quantizer.observer = None

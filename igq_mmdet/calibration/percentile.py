@@ -1,0 +1,54 @@
+"""Bounds of static quantizers: the best percentile (method, section 1)."""
+
+import torch
+from torch import Tensor
+
+from ..quantizers import fake_quantize, qparams
+
+# in percent; [D] in the method: the best of these by squared error
+CANDIDATES = (99.9, 99.99, 99.999, 100.0)
+
+
+def fit_static(
+    values: Tensor,
+    counts: Tensor,
+    bits: int,
+    nonnegative: bool = False,
+    strict_zero_point: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Chooses the bounds with the least squared error.
+
+    Args:
+        values (Tensor): Distinct values in ascending order, (P,).
+        counts (Tensor): How often each occurred, (P,).
+        bits (int): Width of a code in bits.
+        nonnegative (bool): Fix the lower bound at 0. Defaults to False.
+        strict_zero_point (bool): See ``quantizers.qparams``.
+
+    Returns:
+        tuple[Tensor, Tensor]: Lower and upper bound, (1,) each, float32.
+        Of equals the narrower wins.
+    """
+    below = counts.cumsum(0)
+    rows = values.float()[:, None]
+    mass = counts.double()
+    best: tuple[float, Tensor, Tensor] | None = None
+    for percent in CANDIDATES:
+        lower = _order_statistic(values, below, 100 - percent)
+        upper = _order_statistic(values, below, percent)
+        if nonnegative:
+            lower = torch.zeros_like(lower)
+        scale, zero_point = qparams(lower, upper, bits, strict_zero_point)
+        error = fake_quantize(rows, scale, zero_point, bits) - rows
+        loss = float((error[:, 0].double().square() * mass).sum())
+        if best is None or loss < best[0]:
+            best = loss, lower, upper
+    assert best is not None
+    return best[1], best[2]
+
+
+def _order_statistic(values: Tensor, below: Tensor, percent: float) -> Tensor:
+    """The smallest value with at least ``percent`` of all at or below."""
+    rank = max(percent / 100 * float(below[-1]), 1.0)
+    index = int(torch.searchsorted(below.double(), rank))
+    return values[min(index, len(values) - 1)].float().reshape(1)

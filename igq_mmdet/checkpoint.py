@@ -1,0 +1,326 @@
+"""One safetensors file holds a quantized model: packed, strict, no pickle."""
+
+import copy
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from .errors import CheckpointError, SpecError
+from .modules.base import QuantWeightModule, Workload
+from .modules.swap import quantized_layers, swap_
+from .plan import make_plan
+from .quantizers import pack, packed_size, unpack
+from .spec import QuantSpec
+from .version import __version__
+
+FORMAT = 'igq_mmdet'
+FORMAT_VERSION = 1
+CODES = '.weight_codes'
+
+
+@dataclass(frozen=True)
+class QuantCheckpoint:
+    """The content of a checkpoint file, read and verified.
+
+    Args:
+        path (str): Where it came from.
+        spec (QuantSpec): The setting.
+        tensors (dict[str, Tensor]): As stored; codes are packed.
+        info (dict): ``versions``, ``calibration``, ``model_config``,
+            ``workloads`` and whatever was handed to :func:`save`.
+        digest (str): SHA-256 over tensors and metadata, hex.
+    """
+
+    path: str
+    spec: QuantSpec
+    tensors: dict[str, Tensor]
+    info: dict[str, Any]
+    digest: str
+
+
+def save(
+    model: nn.Module,
+    path: str | os.PathLike[str],
+    info: Mapping[str, Any] | None = None,
+) -> str:
+    """Writes a calibrated model; the file appears whole or not at all.
+
+    Args:
+        model (nn.Module): Quantized, calibrated and frozen.
+        path (str | PathLike): Target, by convention ``*.safetensors``.
+        info (Mapping, optional): More metadata, JSON-ready.
+
+    Returns:
+        str: The digest stored in the file.
+
+    Raises:
+        CheckpointError: The model is not frozen, or cannot be written.
+    """
+    spec = getattr(model, 'igq_spec', None)
+    if spec is None:
+        raise CheckpointError('not a quantized model; call igq.quantize first')
+    layers = quantized_layers(model)
+    for name, layer in layers.items():
+        ready = all(q.ready for q in layer.quantizers().values())
+        if not ready or (
+            isinstance(layer, QuantWeightModule) and not layer.frozen
+        ):
+            raise CheckpointError(
+                f'{name} is not calibrated; call igq.calibrate before igq.save'
+            )
+    tensors = _pack_codes(model.state_dict(), layers)
+    metadata = {
+        'format': FORMAT,
+        'format_version': str(FORMAT_VERSION),
+        'spec': spec.to_json(),
+        'info': json.dumps(
+            {
+                'versions': {
+                    'igq_mmdet': __version__,
+                    'torch': torch.__version__,
+                },
+                'workloads': {
+                    name: dataclasses.asdict(layer.workload)
+                    for name, layer in layers.items()
+                },
+                **(info or {}),
+            },
+            sort_keys=True,
+        ),
+    }
+    metadata['digest'] = _digest(tensors, metadata)
+    _write(Path(path), tensors, metadata)
+    return metadata['digest']
+
+
+def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
+    """Rebuilds a quantized model from a file, strictly.
+
+    Args:
+        model (nn.Module): The float model the file was made from; its
+            weights do not matter and are left as they are.
+        path (str | PathLike): From :func:`save`.
+
+    Returns:
+        nn.Module: A quantized copy of ``model``.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, of a newer format,
+            or made for another model.
+    """
+    return restore(model, read(path))
+
+
+def read(path: str | os.PathLike[str]) -> QuantCheckpoint:
+    """Reads and verifies a file without a model.
+
+    Args:
+        path (str | PathLike): From :func:`save`.
+
+    Raises:
+        CheckpointError: The file is missing, damaged or of a newer format.
+    """
+    name = os.fspath(path)
+    if not os.path.isfile(name):
+        raise CheckpointError(f'{name}: no such file')
+    try:
+        with safetensors.safe_open(name, framework='pt') as file:
+            metadata = file.metadata() or {}
+        version = _version(name, metadata)
+        if version > FORMAT_VERSION:
+            raise CheckpointError(
+                f'{name}: format version {version} is newer than '
+                f'{FORMAT_VERSION}; update igq_mmdet'
+            )
+        tensors = load_file(name)
+    except CheckpointError:
+        raise
+    except Exception as error:  # safetensors raises its own and OSError
+        raise CheckpointError(
+            f'{name}: damaged or not a safetensors file ({error})'
+        ) from error
+    digest = metadata.pop('digest', '')
+    if digest != _digest(tensors, metadata):
+        raise CheckpointError(
+            f'{name}: digest does not match the content; '
+            'the file is damaged, make or copy it again'
+        )
+    try:
+        spec = QuantSpec.from_json(metadata['spec'])
+        info = json.loads(metadata['info'])
+    except (KeyError, ValueError, SpecError) as error:
+        raise CheckpointError(f'{name}: bad metadata ({error})') from error
+    return QuantCheckpoint(name, spec, tensors, info, digest)
+
+
+def restore(model: nn.Module, checkpoint: QuantCheckpoint) -> nn.Module:
+    """The second half of :func:`load`, from a file read already.
+
+    Args:
+        model (nn.Module): The float model.
+        checkpoint (QuantCheckpoint): From :func:`read`.
+
+    Returns:
+        nn.Module: A quantized copy of ``model``.
+    """
+    qmodel = frozen_skeleton(copy.deepcopy(model), checkpoint)
+    state = unpacked_state(qmodel, checkpoint)
+    _check_state(qmodel, state, checkpoint.path)
+    qmodel.load_state_dict(state, strict=True)
+    adopt_workloads(qmodel, checkpoint)
+    return qmodel
+
+
+def frozen_skeleton(
+    model: nn.Module, checkpoint: QuantCheckpoint
+) -> nn.Module:
+    """Swaps in frozen layers without values, in place.
+
+    Args:
+        model (nn.Module): The float model; it is changed.
+        checkpoint (QuantCheckpoint): What is going to be loaded.
+
+    Raises:
+        CheckpointError: The spec does not fit the model.
+    """
+    try:
+        plan = make_plan(model, checkpoint.spec)
+    except SpecError as error:
+        raise CheckpointError(
+            f'{checkpoint.path}: made for another model ({error})'
+        ) from error
+    qmodel = swap_(model, plan)
+    for layer in quantized_layers(qmodel).values():
+        if isinstance(layer, QuantWeightModule):
+            layer.frozen_like()
+    qmodel.igq_spec = checkpoint.spec  # type: ignore[assignment]
+    return qmodel
+
+
+def unpacked_state(
+    model: nn.Module, checkpoint: QuantCheckpoint
+) -> dict[str, Tensor]:
+    """The state dict with codes of one a byte, as modules hold them.
+
+    Args:
+        model (nn.Module): From :func:`frozen_skeleton`.
+        checkpoint (QuantCheckpoint): Whose tensors to unpack.
+
+    Raises:
+        CheckpointError: Codes of a size that does not fit the model.
+    """
+    layers = quantized_layers(model)
+    state = dict(checkpoint.tensors)
+    for name, layer in layers.items():
+        key = f'{name}{CODES}'.lstrip('.')
+        if not isinstance(layer, QuantWeightModule) or key not in state:
+            continue
+        like, bits = layer.weight_codes, layer.config.w_bits
+        expected = packed_size(like.numel(), bits)
+        if state[key].dtype != torch.uint8 or state[key].shape != (expected,):
+            raise CheckpointError(
+                f'{checkpoint.path}: {key} has shape '
+                f'{tuple(state[key].shape)}, expected ({expected},): made '
+                'for another model'
+            )
+        state[key] = unpack(state[key], bits, like.numel()).view(like.shape)
+    return state
+
+
+def adopt_workloads(model: nn.Module, checkpoint: QuantCheckpoint) -> None:
+    """Gives layers the workloads that were stored with them."""
+    stored = checkpoint.info.get('workloads', {})
+    for name, layer in quantized_layers(model).items():
+        if name in stored:
+            layer.workload = Workload(**stored[name])
+
+
+def _pack_codes(
+    state: Mapping[str, Tensor], layers: Mapping[str, nn.Module]
+) -> dict[str, Tensor]:
+    tensors = {}
+    for key, value in state.items():
+        value = value.detach().cpu().contiguous()
+        if key.endswith(CODES) or key == CODES[1:]:
+            layer = layers[key[: -len(CODES)]]
+            value = pack(value, layer.config.w_bits)
+        tensors[key] = value.clone()  # safetensors refuses shared memory
+    return tensors
+
+
+def _check_state(
+    model: nn.Module, state: Mapping[str, Tensor], path: str
+) -> None:
+    """One clear line instead of torch's list of every key."""
+    own = model.state_dict()
+    missing = [key for key in own if key not in state]
+    unknown = [key for key in state if key not in own]
+    if missing or unknown:
+        raise CheckpointError(
+            f'{path}: made for another model; '
+            f'missing {_some(missing)}, unknown {_some(unknown)}'
+        )
+    for key, value in own.items():
+        if value.shape != state[key].shape or value.dtype != state[key].dtype:
+            raise CheckpointError(
+                f'{path}: {key} is {state[key].dtype} '
+                f'{tuple(state[key].shape)}, the model has {value.dtype} '
+                f'{tuple(value.shape)}: made for another model'
+            )
+
+
+def _some(keys: list[str]) -> str:
+    if not keys:
+        return 'none'
+    more = f' and {len(keys) - 3} more' if len(keys) > 3 else ''
+    return ', '.join(keys[:3]) + more
+
+
+def _version(name: str, metadata: Mapping[str, str]) -> int:
+    if metadata.get('format') != FORMAT:
+        raise CheckpointError(f'{name}: not an igq_mmdet checkpoint')
+    try:
+        return int(metadata['format_version'])
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(
+            f'{name}: format version is missing or not a number'
+        ) from error
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """SHA-256 over the metadata and every tensor, in order of name."""
+    sha = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for key in sorted(tensors):
+        value = tensors[key].contiguous()
+        sha.update(f'{key} {value.dtype} {tuple(value.shape)}'.encode())
+        sha.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()
+
+
+def _write(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]
+) -> None:
+    if not path.parent.is_dir():
+        raise CheckpointError(f'{path.parent}: no such folder; make it first')
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp'
+    )
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, metadata)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

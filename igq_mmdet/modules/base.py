@@ -1,0 +1,197 @@
+"""What quantized layers share: codes for weights, a record of their work."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..quantizers import (
+    ActivationQuantizer,
+    dequantize_weight,
+    quantize_weight,
+)
+
+
+@dataclass(frozen=True)
+class LayerConfig:
+    """The settings of one layer, as the plan resolved them.
+
+    Args:
+        name (str): Dotted name in the model.
+        part (str): Part of the model it belongs to.
+        method (str): Key of ``quantizers.METHODS``.
+        w_bits (int): Width of weight codes.
+        a_bits (int): Width of activation codes.
+        groups (int): Number of groups of its FC input or softmax rows.
+        strict_zero_point (bool): See ``quantizers.qparams``.
+        weight_percentiles (tuple[float, ...]): Candidates in percent.
+    """
+
+    name: str
+    part: str
+    method: str
+    w_bits: int
+    a_bits: int
+    groups: int
+    strict_zero_point: bool
+    weight_percentiles: tuple[float, ...]
+
+
+@dataclass
+class Workload:
+    """What a layer did while it was observed, summed over images.
+
+    Args:
+        calls (int): Forward calls.
+        sizes (dict[str, float]): Counts by name, see ``cost.py``.
+    """
+
+    calls: int = 0
+    sizes: dict[str, float] = field(default_factory=dict)
+
+    def add(self, **sizes: float) -> None:
+        """Counts one call."""
+        self.calls += 1
+        for name, size in sizes.items():
+            self.sizes[name] = self.sizes.get(name, 0) + size
+
+
+class QuantModule(nn.Module):
+    """Base of every quantized layer.
+
+    Attributes:
+        config (LayerConfig): Its settings.
+        workload (Workload): Filled while ``observing``.
+        observing (bool): Whether calibration is collecting.
+    """
+
+    def __init__(self, config: LayerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.workload = Workload()
+        self.observing = False
+
+    def quantizers(self) -> dict[str, ActivationQuantizer]:
+        """The activation quantizers of this layer itself, by name."""
+        return {
+            name: child
+            for name, child in self.named_children()
+            if isinstance(child, ActivationQuantizer)
+        }
+
+
+class QuantWeightModule(QuantModule):
+    """A layer with a weight: float until frozen, then codes only.
+
+    Args:
+        config (LayerConfig): Its settings.
+        weight (nn.Parameter): Float weight, taken over, not copied.
+        bias (nn.Parameter, optional): Float bias, taken over.
+        channel_axis (int): The axis of output channels.
+
+    Attributes:
+        weight_codes (Tensor): uint8, shape of the weight, once frozen.
+        weight_scale (Tensor): (D, 1), float32, once frozen.
+        weight_zero_point (Tensor): (D, 1), float32, once frozen.
+    """
+
+    weight_codes: Tensor
+    weight_scale: Tensor
+    weight_zero_point: Tensor
+
+    def __init__(
+        self,
+        config: LayerConfig,
+        weight: nn.Parameter,
+        bias: nn.Parameter | None,
+        channel_axis: int = 0,
+    ) -> None:
+        super().__init__(config)
+        self.channel_axis = channel_axis
+        self.weight: nn.Parameter | None = weight
+        self.bias = bias
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the weight is held as codes."""
+        return self.weight is None
+
+    def _rows(self, weight: Tensor) -> Tensor:
+        """The weight with one row an output channel, (D, K)."""
+        return weight.transpose(0, self.channel_axis).flatten(1)
+
+    def _unrows(self, rows: Tensor, shape: torch.Size) -> Tensor:
+        """The inverse of :meth:`_rows` for a weight of ``shape``."""
+        moved = list(shape)
+        axis = self.channel_axis
+        moved[0], moved[axis] = moved[axis], moved[0]
+        return rows.view(moved).transpose(0, axis).contiguous()
+
+    @torch.no_grad()
+    def freeze(self) -> None:
+        """Replaces the float weight by codes."""
+        if self.weight is None:
+            return
+        weight = self.weight
+        codes, scale, zero_point, _ = quantize_weight(
+            self._rows(weight.detach()),
+            self.config.w_bits,
+            self.config.weight_percentiles,
+            self.config.strict_zero_point,
+        )
+        self.adopt_codes(self._unrows(codes, weight.shape), scale, zero_point)
+
+    def adopt_codes(
+        self, codes: Tensor, scale: Tensor, zero_point: Tensor
+    ) -> None:
+        """Holds these codes instead of a float weight.
+
+        Args:
+            codes (Tensor): uint8, shape of the weight.
+            scale (Tensor): (D, 1).
+            zero_point (Tensor): (D, 1).
+        """
+        self.weight = None
+        self.register_buffer('weight_codes', codes)
+        self.register_buffer('weight_scale', scale)
+        self.register_buffer('weight_zero_point', zero_point)
+
+    def frozen_like(self) -> None:
+        """Takes the shape of a frozen layer; values are to be loaded."""
+        if self.weight is None:
+            return
+        channels = self._rows(self.weight).shape[0]
+        column = self.weight.new_zeros(channels, 1, dtype=torch.float32)
+        self.adopt_codes(
+            torch.zeros_like(self.weight, dtype=torch.uint8),
+            column,
+            column.clone(),
+        )
+
+    def effective_weight(self) -> Tensor:
+        """The weight that is multiplied: float, or dequantized codes."""
+        if self.weight is not None:
+            return self.weight
+        codes = self.weight_codes
+        rows = dequantize_weight(
+            self._rows(codes), self.weight_scale, self.weight_zero_point
+        )
+        return self._unrows(rows, codes.shape)
+
+    def extra_repr(self) -> str:
+        state = 'codes' if self.frozen else 'float'
+        return f'w_bits={self.config.w_bits}, weight={state}'
+
+
+def take_over(target: nn.Module, source: nn.Module, *names: str) -> None:
+    """Hands attributes and submodules of a float module on.
+
+    Args:
+        target (nn.Module): The quantized module.
+        source (nn.Module): The float module it stands for.
+        *names (str): Attribute names.
+    """
+    for name in names:
+        value: Any = getattr(source, name)
+        setattr(target, name, value)

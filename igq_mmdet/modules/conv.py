@@ -1,0 +1,67 @@
+"""Convolutions with statically quantized inputs."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..quantizers import StaticQuantizer
+from .base import LayerConfig, QuantWeightModule, take_over
+
+
+class QuantConv2d(QuantWeightModule):
+    """Stands for ``nn.Conv2d`` (method, section 4)."""
+
+    @classmethod
+    def from_float(
+        cls, module: nn.Conv2d, config: LayerConfig
+    ) -> 'QuantConv2d':
+        """Takes over the parameters of a float layer.
+
+        Args:
+            module (nn.Conv2d): The float layer.
+            config (LayerConfig): Its settings.
+        """
+        layer = cls(config, module.weight, module.bias)
+        take_over(
+            layer,
+            module,
+            'in_channels',
+            'out_channels',
+            'kernel_size',
+            'stride',
+            'padding',
+            'dilation',
+            'groups',
+            'padding_mode',
+            '_reversed_padding_repeated_twice',
+        )
+        layer.input_quantizer = StaticQuantizer(
+            config.a_bits, config.strict_zero_point
+        )
+        return layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, D, H', W')."""
+        inputs = self.input_quantizer(x)
+        padding = self.padding
+        if self.padding_mode != 'zeros':
+            inputs = F.pad(
+                inputs,
+                self._reversed_padding_repeated_twice,
+                mode=self.padding_mode,
+            )
+            padding = 0
+        out = F.conv2d(
+            inputs,
+            self.effective_weight(),
+            self.bias,
+            self.stride,
+            padding,
+            self.dilation,
+            self.groups,
+        )
+        if self.observing:
+            kernel = self.in_channels // self.groups
+            for size in self.kernel_size:
+                kernel *= size
+            self.workload.add(macs=out.numel() * kernel)
+        return out

@@ -1,0 +1,66 @@
+"""Fully connected layers with channel-grouped inputs."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..quantizers import input_quantizer
+from .base import LayerConfig, QuantWeightModule
+from .instances import current_instances
+
+
+class QuantLinear(QuantWeightModule):
+    """Stands for ``nn.Linear`` (method, section 2).
+
+    The input is quantized image by image; what an image is, is said by
+    :func:`igq_mmdet.modules.instances.instances`.
+    """
+
+    @classmethod
+    def from_float(
+        cls, module: nn.Linear, config: LayerConfig
+    ) -> 'QuantLinear':
+        """Takes over the parameters of a float layer.
+
+        Args:
+            module (nn.Linear): The float layer.
+            config (LayerConfig): Its settings.
+        """
+        return cls(config, module.weight, module.bias)
+
+    def __init__(
+        self,
+        config: LayerConfig,
+        weight: nn.Parameter,
+        bias: nn.Parameter | None = None,
+    ) -> None:
+        super().__init__(config, weight, bias)
+        self.out_features, self.in_features = weight.shape
+        self.input_quantizer = input_quantizer(
+            config.method,
+            config.a_bits,
+            config.groups,
+            config.strict_zero_point,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(R, ..., C) to (R, ..., D)."""
+        if self.observing:
+            self.workload.add(tokens=x.numel() // max(self.in_features, 1))
+        return F.linear(
+            self.quantize_input(x), self.effective_weight(), self.bias
+        )
+
+    def quantize_input(self, x: Tensor) -> Tensor:
+        """Quantizes every image of ``x`` on its own, shape unchanged."""
+        quantizer = self.input_quantizer
+        if quantizer.observer is None and not quantizer.ready:
+            return x
+        x = x.contiguous()
+        out = x if quantizer.observer is not None else torch.empty_like(x)
+        layout = current_instances()
+        for (values, counted), (target, _) in zip(
+            layout.split(x), layout.split(out), strict=True
+        ):
+            quantizer(values, counted, target)
+        return out

@@ -1,0 +1,64 @@
+"""Puts quantized layers in the place of float ones."""
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from .base import LayerConfig, QuantModule
+from .table import CONTAINERS, class_name, quantized_class
+
+
+def swap_(model: nn.Module, plan: Mapping[str, LayerConfig]) -> nn.Module:
+    """Swaps the layers of a plan in place.
+
+    Args:
+        model (nn.Module): A float model; it is changed.
+        plan (Mapping[str, LayerConfig]): Settings by layer name.
+
+    Returns:
+        nn.Module: ``model``, or what stands for it if it is itself a
+        layer of the plan.
+    """
+    swapped: dict[int, nn.Module] = {}
+    for name, module in model.named_modules():
+        replacement = _replacement(name, module, plan)
+        if replacement is not None:
+            replacement.train(module.training)
+            swapped[id(module)] = replacement
+    root = swapped.get(id(model), model)
+    _relink(root, swapped)
+    return root
+
+
+def _relink(parent: nn.Module, swapped: Mapping[int, nn.Module]) -> None:
+    """Hangs the replacements in; one that is shared stays shared."""
+    for key, child in list(parent._modules.items()):
+        if child is None:
+            continue
+        child = swapped.get(id(child), child)
+        setattr(parent, key, child)
+        _relink(child, swapped)
+
+
+def _replacement(
+    name: str, module: nn.Module, plan: Mapping[str, LayerConfig]
+) -> nn.Module | None:
+    if name in plan:
+        kind = quantized_class(module)
+        assert kind is not None, name
+        layer: QuantModule = kind.from_float(module, plan[name])
+        return layer
+    kind, child = CONTAINERS.get(class_name(module), (None, ''))
+    if kind is not None and f'{name}.{child}'.lstrip('.') in plan:
+        container: nn.Module = kind.from_float(module)
+        return container
+    return None
+
+
+def quantized_layers(model: nn.Module) -> dict[str, QuantModule]:
+    """The quantized layers of a model by name, in model order."""
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, QuantModule)
+    }

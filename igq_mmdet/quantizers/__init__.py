@@ -1,0 +1,36 @@
+"""Tensors in, tensors out: knows no module, no image, no file."""
+
+from .base import ActivationQuantizer
+from .channel_group import (
+    ChannelBoundQuantizer,
+    ChannelGroupQuantizer,
+    assign_channels,
+)
+from .methods import METHODS, input_quantizer, softmax_quantizer
+from .packing import pack, packed_size, unpack
+from .row_group import RowBoundQuantizer, RowGroupQuantizer
+from .static import StaticQuantizer
+from .uniform import fake_quantize, max_code, qparams, quantize
+from .weight import dequantize_weight, quantize_weight
+
+__all__ = [
+    'METHODS',
+    'ActivationQuantizer',
+    'ChannelBoundQuantizer',
+    'ChannelGroupQuantizer',
+    'RowBoundQuantizer',
+    'RowGroupQuantizer',
+    'StaticQuantizer',
+    'assign_channels',
+    'dequantize_weight',
+    'fake_quantize',
+    'input_quantizer',
+    'max_code',
+    'pack',
+    'packed_size',
+    'qparams',
+    'quantize',
+    'quantize_weight',
+    'softmax_quantizer',
+    'unpack',
+]

@@ -1,0 +1,115 @@
+"""What every activation quantizer is and does."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .uniform import qparams
+
+
+class ActivationQuantizer(nn.Module):
+    """Base of the activation quantizers; one instance (image) at a time.
+
+    It lets values through until its bounds are set, hands them to
+    ``observer`` while one is attached, and quantizes from then on.
+
+    Args:
+        bits (int): Width of a code in bits, 2 to 8.
+        groups (int): Number of (lower, upper) pairs it owns, G.
+        strict_zero_point (bool): Clip the zero point to the range of the
+            codes. Defaults to False.
+
+    Attributes:
+        observes (str): The statistic calibration collects for it.
+        lower (Tensor): Lower bounds, (G,), float32.
+        upper (Tensor): Upper bounds, (G,), float32.
+        observer: An object with ``update(x)``, or None.
+    """
+
+    observes: str = ''
+    lower: Tensor
+    upper: Tensor
+    scale: Tensor
+    zero_point: Tensor
+
+    def __init__(
+        self, bits: int, groups: int = 1, strict_zero_point: bool = False
+    ) -> None:
+        super().__init__()
+        self.bits = bits
+        self.groups = groups
+        self.strict_zero_point = strict_zero_point
+        self.observer: Any = None
+        self.ready = False
+        self.register_buffer('lower', torch.zeros(groups))
+        self.register_buffer('upper', torch.zeros(groups))
+        self.register_buffer('scale', torch.ones(groups), persistent=False)
+        self.register_buffer(
+            'zero_point', torch.zeros(groups), persistent=False
+        )
+
+    def set_bounds(self, lower: Tensor, upper: Tensor) -> None:
+        """Fixes the bounds; from now on the quantizer quantizes.
+
+        Args:
+            lower (Tensor): Lower bounds, (G,).
+            upper (Tensor): Upper bounds, (G,).
+        """
+        if lower.shape != self.lower.shape or upper.shape != self.upper.shape:
+            raise ValueError(
+                f'expected {self.groups} bounds, got {tuple(lower.shape)} '
+                f'and {tuple(upper.shape)}'
+            )
+        self.lower.copy_(lower)
+        self.upper.copy_(upper)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Recomputes what follows from the bounds."""
+        scale, zero_point = qparams(
+            self.lower, self.upper, self.bits, self.strict_zero_point
+        )
+        self.scale.copy_(scale)
+        self.zero_point.copy_(zero_point)
+        self.ready = True
+
+    def forward(
+        self,
+        x: Tensor,
+        counted: Tensor | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """Lets through, observes or quantizes ``x``.
+
+        Args:
+            x (Tensor): Values of one instance, (N, C).
+            counted (Tensor, optional): The part of ``x`` that statistics
+                are taken from. Defaults to all of it.
+            out (Tensor, optional): Where to write; may be ``x``. Defaults
+                to a new tensor.
+
+        Returns:
+            Tensor: (N, C).
+        """
+        if counted is None:
+            counted = x
+        if self.observer is not None:
+            self.observer.update(counted)
+        elif self.ready and x.numel():
+            return self.quantize(x, counted, out)
+        return x if out is None or out is x else out.copy_(x)
+
+    def quantize(
+        self, x: Tensor, counted: Tensor, out: Tensor | None
+    ) -> Tensor:
+        """Fake-quantizes ``x``, shapes as in :meth:`forward`."""
+        raise NotImplementedError
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self.refresh()
+
+    def extra_repr(self) -> str:
+        state = 'ready' if self.ready else 'not calibrated'
+        return f'bits={self.bits}, groups={self.groups}, {state}'

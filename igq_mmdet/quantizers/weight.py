@@ -1,0 +1,87 @@
+"""Weights: one quantizer per output channel (method, section 1)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .uniform import fake_quantize, qparams, quantize
+
+
+def percentile_bounds(weight: Tensor, percent: float) -> tuple[Tensor, Tensor]:
+    """The ``percent``-th and ``100 - percent``-th percentile of each row.
+
+    Linear interpolation between order statistics, as ``torch.quantile``
+    does, but without its limit of 2**24 elements.
+
+    Args:
+        weight (Tensor): One row an output channel, (D, K).
+        percent (float): Between 0 and 50, in percent.
+
+    Returns:
+        tuple[Tensor, Tensor]: Lower and upper bounds, (D,).
+    """
+    width = weight.shape[1]
+    position = percent / 100 * (width - 1)
+    below = int(position)
+    part = position - below
+    count = min(below + 2, width)
+    low = weight.topk(count, dim=1, largest=False).values
+    high = weight.topk(count, dim=1).values
+    nxt = min(below + 1, width - 1)
+    return (
+        torch.lerp(low[:, below], low[:, nxt], part),
+        torch.lerp(high[:, below], high[:, nxt], part),
+    )
+
+
+def quantize_weight(
+    weight: Tensor,
+    bits: int,
+    percentiles: Sequence[float],
+    strict_zero_point: bool = False,
+) -> tuple[Tensor, Tensor, Tensor, float]:
+    """Codes of a weight; the percentile is chosen by squared error.
+
+    Args:
+        weight (Tensor): One row an output channel, (D, K), float32.
+        bits (int): Width of a code in bits.
+        percentiles (Sequence[float]): Candidates in percent; the first of
+            equals wins.
+        strict_zero_point (bool): See :func:`qparams`. Defaults to False.
+
+    Returns:
+        tuple: ``codes`` (D, K) uint8, ``scale`` (D, 1) float32,
+        ``zero_point`` (D, 1) float32, and the chosen percentile.
+    """
+    best: tuple[float, float, Tensor, Tensor] | None = None
+    for percent in percentiles:
+        lower, upper = percentile_bounds(weight, percent)
+        scale, zero_point = qparams(
+            lower[:, None], upper[:, None], bits, strict_zero_point
+        )
+        error = fake_quantize(weight, scale, zero_point, bits)
+        loss = error.sub_(weight).square_().sum(dtype=torch.float64).item()
+        if best is None or loss < best[0]:
+            best = loss, percent, scale, zero_point
+    if best is None:
+        raise ValueError('percentiles is empty; give at least one')
+    _, percent, scale, zero_point = best
+    codes = quantize(weight, scale, zero_point, bits).to(torch.uint8)
+    return codes, scale, zero_point, percent
+
+
+def dequantize_weight(
+    codes: Tensor, scale: Tensor, zero_point: Tensor
+) -> Tensor:
+    """``s * (q - z)`` of one weight.
+
+    Args:
+        codes (Tensor): (D, K), uint8.
+        scale (Tensor): (D, 1), float32.
+        zero_point (Tensor): (D, 1), float32.
+
+    Returns:
+        Tensor: (D, K), float32.
+    """
+    return codes.to(scale.dtype).sub_(zero_point).mul_(scale)

@@ -1,0 +1,259 @@
+"""What to quantize and how: frozen, validated, with a JSON round trip."""
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import SpecError
+from .quantizers import METHODS
+
+SPEC_VERSION = 1
+MIN_BITS, MAX_BITS = 2, 8
+
+# Named sets of parts; results of one must not be compared with the other's.
+PRESETS: dict[str, tuple[str, ...] | None] = {
+    'detector': None,  # every part the model has
+    'backbone': ('backbone',),
+}
+TARGETS = ('both', 'linear', 'softmax')
+
+
+@dataclass(frozen=True)
+class PartSpec:
+    """Settings of one part that differ from the whole.
+
+    Args:
+        w_bits (int, optional): Width of weight codes in bits.
+        a_bits (int, optional): Width of activation codes in bits.
+        groups (int, optional): Number of groups.
+    """
+
+    w_bits: int | None = None
+    a_bits: int | None = None
+    groups: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_numbers(self, 'PartSpec')
+
+
+@dataclass(frozen=True)
+class QuantSpec:
+    """The whole of a quantization setting.
+
+    Example:
+        >>> spec = QuantSpec(w_bits=4, a_bits=4, groups=12)
+        >>> QuantSpec.from_json(spec.to_json()) == spec
+        True
+
+    Args:
+        w_bits (int): Width of weight codes, 2 to 8. Defaults to 4.
+        a_bits (int): Width of activation codes, 2 to 8. Defaults to 4.
+        groups (int): Number of groups of every layer; the paper's "group
+            size". Defaults to 12.
+        method (str): ``igq``, ``layerwise`` (one group) or ``upper_bound``
+            (every channel and row its own range). Defaults to ``igq``.
+        parts (str | Sequence[str] | Mapping[str, PartSpec | dict]): A
+            preset (``detector``: every part, ``backbone``), part names, or
+            part names with settings of their own. Defaults to
+            ``detector``.
+        include (Sequence[str]): Shell patterns of layer names; when given,
+            only layers that match one are quantized. Defaults to ().
+        exclude (Sequence[str]): Shell patterns of layer names that stay in
+            float. Defaults to ().
+        targets (str): Where ``method`` applies: ``linear`` (FC inputs),
+            ``softmax`` or ``both``; the other kind is layer-wise. Defaults
+            to ``both``.
+        layer_groups (Mapping[str, int]): Number of groups by layer name,
+            as allocation chose them. Defaults to {}.
+        input_bits (int): Width of the codes of the picture itself, the
+            input of the patch embedding. Defaults to 8.
+        strict_zero_point (bool): Clip zero points to the range of the
+            codes. Defaults to False.
+        weight_percentiles (Sequence[float]): Candidates for the bounds of
+            a weight, in percent; each layer takes the best by squared
+            error. Defaults to (0, 0.01, 0.1, 0.5, 1).
+
+    Raises:
+        SpecError: A value is out of range; names the field and the value.
+    """
+
+    w_bits: int = 4
+    a_bits: int = 4
+    groups: int = 12
+    method: str = 'igq'
+    parts: Any = 'detector'
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    targets: str = 'both'
+    layer_groups: Mapping[str, int] = field(default_factory=dict)
+    input_bits: int = 8
+    strict_zero_point: bool = False
+    weight_percentiles: tuple[float, ...] = (0, 0.01, 0.1, 0.5, 1)
+
+    def __post_init__(self) -> None:
+        _check_numbers(self, 'QuantSpec')
+        _check_choice('method', self.method, METHODS)
+        _check_choice('targets', self.targets, TARGETS)
+        object.__setattr__(self, 'parts', _normal_parts(self.parts))
+        for name in ('include', 'exclude'):
+            object.__setattr__(self, name, _strings(name, getattr(self, name)))
+        object.__setattr__(
+            self, 'weight_percentiles', _percentiles(self.weight_percentiles)
+        )
+        groups = dict(self.layer_groups)
+        for layer, value in groups.items():
+            _check_int(f'layer_groups[{layer!r}]', value, 1, None)
+        object.__setattr__(self, 'layer_groups', groups)
+        if not isinstance(self.strict_zero_point, bool):
+            raise SpecError(
+                'strict_zero_point must be true or false, got '
+                f'{self.strict_zero_point!r}'
+            )
+
+    def part_settings(self, part: str) -> tuple[int, int, int]:
+        """``w_bits``, ``a_bits`` and ``groups`` of one part."""
+        own = PartSpec()
+        if isinstance(self.parts, dict):
+            own = self.parts.get(part, own)
+        return (
+            own.w_bits or self.w_bits,
+            own.a_bits or self.a_bits,
+            own.groups or self.groups,
+        )
+
+    def part_names(self) -> tuple[str, ...] | None:
+        """The parts asked for, or None for every part."""
+        if isinstance(self.parts, str):
+            return PRESETS[self.parts]
+        return tuple(self.parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dict with ``type`` and ``version``."""
+        fields = json.loads(json.dumps(dataclasses.asdict(self)))
+        return {'type': 'QuantSpec', 'version': SPEC_VERSION, **fields}
+
+    def to_json(self) -> str:
+        """The inverse of :meth:`from_json`."""
+        return json.dumps(self.to_dict(), sort_keys=True)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> 'QuantSpec':
+        """Builds a spec from a dict of its fields.
+
+        Args:
+            data (Mapping[str, Any]): Fields; ``type`` and ``version`` may
+                be left out.
+
+        Raises:
+            SpecError: An unknown field, a newer version or a bad value.
+        """
+        fields = dict(data)
+        kind = fields.pop('type', 'QuantSpec')
+        version = fields.pop('version', SPEC_VERSION)
+        if kind != 'QuantSpec':
+            raise SpecError(f'type {kind!r} is not a QuantSpec')
+        if version != SPEC_VERSION:
+            raise SpecError(
+                f'spec version {version!r} is not supported; '
+                f'this igq_mmdet reads version {SPEC_VERSION}'
+            )
+        known = [f.name for f in dataclasses.fields(cls)]
+        for name in fields:
+            _check_choice('field', name, known)
+        return cls(**fields)
+
+    @classmethod
+    def from_json(cls, text: str) -> 'QuantSpec':
+        """Builds a spec from what :meth:`to_json` wrote."""
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise SpecError(f'spec is not JSON: {error}') from error
+        if not isinstance(data, dict):
+            raise SpecError('spec is not a JSON object')
+        return cls.from_dict(data)
+
+
+def did_you_mean(value: object, choices: Any) -> str:
+    """``; did you mean 'x'?`` or the list of choices."""
+    names = [str(choice) for choice in choices]
+    close = difflib.get_close_matches(str(value), names, n=1)
+    if close:
+        return f'; did you mean {close[0]!r}?'
+    return '; choose from ' + ', '.join(names)
+
+
+def _check_choice(name: str, value: object, choices: Any) -> None:
+    if not isinstance(value, str) or value not in choices:
+        raise SpecError(
+            f'unknown {name} {value!r}{did_you_mean(value, choices)}'
+        )
+
+
+def _check_int(name: str, value: object, low: int, high: int | None) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SpecError(f'{name} must be an integer, got {value!r}')
+    if value < low or (high is not None and value > high):
+        limit = f'{low} to {high}' if high is not None else f'at least {low}'
+        raise SpecError(f'{name} must be {limit}, got {value}')
+
+
+def _check_numbers(spec: Any, kind: str) -> None:
+    for name in ('w_bits', 'a_bits', 'input_bits', 'groups'):
+        value = getattr(spec, name, None)
+        if value is None and (kind == 'PartSpec' or not hasattr(spec, name)):
+            continue
+        if name == 'groups':
+            _check_int(name, value, 1, None)
+        else:
+            _check_int(name, value, MIN_BITS, MAX_BITS)
+
+
+def _strings(name: str, value: Any) -> tuple[str, ...]:
+    values = (value,) if isinstance(value, str) else tuple(value)
+    for item in values:
+        if not isinstance(item, str) or not item:
+            raise SpecError(f'{name} must hold patterns, got {item!r}')
+    return values
+
+
+def _percentiles(value: Any) -> tuple[float, ...]:
+    values = tuple(value)
+    if not values:
+        raise SpecError('weight_percentiles is empty; give at least one')
+    for item in values:
+        if (
+            isinstance(item, bool)
+            or not isinstance(item, int | float)
+            or not 0 <= item < 50
+        ):
+            raise SpecError(
+                f'weight_percentiles must lie in 0 to 50 percent, got {item!r}'
+            )
+    return values
+
+
+def _normal_parts(parts: Any) -> Any:
+    if isinstance(parts, str):
+        if parts in PRESETS:
+            return parts
+        parts = [name.strip() for name in parts.split(',')]
+    if isinstance(parts, Mapping):
+        return {
+            name: own if isinstance(own, PartSpec) else _part_spec(name, own)
+            for name, own in parts.items()
+        }
+    names = _strings('parts', parts)
+    if not names:
+        raise SpecError('parts is empty; name at least one')
+    return names
+
+
+def _part_spec(name: str, own: Any) -> PartSpec:
+    known = [f.name for f in dataclasses.fields(PartSpec)]
+    for key in own:
+        _check_choice(f'field of part {name!r}', key, known)
+    return PartSpec(**own)
