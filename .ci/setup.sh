@@ -95,7 +95,7 @@ mkdir -p "$cache"
 wheel=$(find "$cache" -maxdepth 1 -name "mmcv-$mmcv_version-*.whl" | head -n 1)
 if [ -n "$wheel" ]; then
     step "installing mmcv $mmcv_version from ${wheel/#$HOME/\~}"
-    if ! { install_wheel "$wheel" && mmcv_works; }; then
+    if ! { install_wheel "$wheel" 2>/dev/null && mmcv_works; }; then
         step "that wheel does not work here; removing it"
         rm -f "$wheel"
         wheel=
