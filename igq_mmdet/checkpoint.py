@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .errors import CheckpointError, SpecError
-from .modules.base import QuantWeightModule, Workload
+from .modules.base import QuantModule, QuantWeightModule, Workload
 from .modules.swap import quantized_layers, swap_
 from .plan import make_plan
 from .quantizers import pack, packed_size, unpack
@@ -247,7 +247,7 @@ def adopt_workloads(model: nn.Module, checkpoint: QuantCheckpoint) -> None:
 
 
 def _pack_codes(
-    state: Mapping[str, Tensor], layers: Mapping[str, nn.Module]
+    state: Mapping[str, Tensor], layers: Mapping[str, QuantModule]
 ) -> dict[str, Tensor]:
     tensors = {}
     for key, value in state.items():

@@ -149,6 +149,6 @@ def _check_patterns(spec: QuantSpec, names: list[str]) -> None:
 def _picture_layer(layers: list[tuple[str, nn.Module, str]]) -> str | None:
     for name, module, _ in layers:
         if quantized_class(module) is QuantConv2d:
-            small = module.in_channels <= PICTURE_CHANNELS
-            return name if small else None
+            assert isinstance(module, nn.Conv2d)
+            return name if module.in_channels <= PICTURE_CHANNELS else None
     return None

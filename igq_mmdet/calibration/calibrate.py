@@ -31,7 +31,7 @@ def quantize(model: nn.Module, spec: QuantSpec) -> nn.Module:
     """
     plan = make_plan(model, spec)
     qmodel = swap_(copy.deepcopy(model), plan)
-    qmodel.igq_spec = spec
+    qmodel.igq_spec = spec  # type: ignore[assignment]
     return qmodel
 
 

@@ -33,8 +33,10 @@ def bounds(
         return quantizer.lower, quantizer.upper
     if quantizer.observes == 'histogram':
         assert isinstance(quantizer, StaticQuantizer)
+        values, counts = observer.values()
         return fit_static(
-            *observer.values(),
+            values,
+            counts,
             quantizer.bits,
             quantizer.nonnegative,
             quantizer.strict_zero_point,

@@ -72,6 +72,16 @@ class QuantModule(nn.Module):
         self.workload = Workload()
         self.observing = False
 
+    @classmethod
+    def from_float(cls, module: Any, config: LayerConfig) -> 'QuantModule':
+        """Takes over the parameters of a float layer.
+
+        Args:
+            module (nn.Module): The float layer.
+            config (LayerConfig): Its settings.
+        """
+        raise NotImplementedError
+
     def quantizers(self) -> dict[str, ActivationQuantizer]:
         """The activation quantizers of this layer itself, by name."""
         return {
@@ -86,8 +96,8 @@ class QuantWeightModule(QuantModule):
 
     Args:
         config (LayerConfig): Its settings.
-        weight (nn.Parameter): Float weight, taken over, not copied.
-        bias (nn.Parameter, optional): Float bias, taken over.
+        weight (Tensor): Float weight, taken over, not copied.
+        bias (Tensor, optional): Float bias, taken over.
         channel_axis (int): The axis of output channels.
 
     Attributes:
@@ -103,13 +113,13 @@ class QuantWeightModule(QuantModule):
     def __init__(
         self,
         config: LayerConfig,
-        weight: nn.Parameter,
-        bias: nn.Parameter | None,
+        weight: Tensor,
+        bias: Tensor | None,
         channel_axis: int = 0,
     ) -> None:
         super().__init__(config)
         self.channel_axis = channel_axis
-        self.weight: nn.Parameter | None = weight
+        self.weight: Tensor | None = weight
         self.bias = bias
 
     @property

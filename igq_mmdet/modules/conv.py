@@ -1,5 +1,7 @@
 """Convolutions with statically quantized inputs."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -9,6 +11,17 @@ from .base import LayerConfig, QuantWeightModule, take_over
 
 class QuantConv2d(QuantWeightModule):
     """Stands for ``nn.Conv2d`` (method, section 4)."""
+
+    in_channels: int
+    out_channels: int
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: str | tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    padding_mode: str
+    _reversed_padding_repeated_twice: list[int]
+    input_quantizer: StaticQuantizer
 
     @classmethod
     def from_float(
@@ -42,7 +55,7 @@ class QuantConv2d(QuantWeightModule):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H', W')."""
         inputs = self.input_quantizer(x)
-        padding = self.padding
+        padding: Any = self.padding
         if self.padding_mode != 'zeros':
             inputs = F.pad(
                 inputs,

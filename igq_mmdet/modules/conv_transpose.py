@@ -11,6 +11,15 @@ from .base import LayerConfig, QuantWeightModule, take_over
 class QuantConvTranspose2d(QuantWeightModule):
     """Stands for ``nn.ConvTranspose2d`` (method, section 4)."""
 
+    in_channels: int
+    out_channels: int
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    output_padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    input_quantizer: StaticQuantizer
+
     @classmethod
     def from_float(
         cls, module: nn.ConvTranspose2d, config: LayerConfig

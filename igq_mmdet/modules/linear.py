@@ -31,8 +31,8 @@ class QuantLinear(QuantWeightModule):
     def __init__(
         self,
         config: LayerConfig,
-        weight: nn.Parameter,
-        bias: nn.Parameter | None = None,
+        weight: Tensor,
+        bias: Tensor | None = None,
     ) -> None:
         super().__init__(config, weight, bias)
         self.out_features, self.in_features = weight.shape

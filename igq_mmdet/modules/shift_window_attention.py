@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .base import take_over
+from .float_window_attention import FloatWindowMSA
 from .instances import instances
 
 
@@ -84,6 +85,11 @@ class QuantShiftWindowMSA(nn.Module):
     image is a row of dimension 0 and padding is one extra token; shifting,
     padding and cutting into windows is a single gather.
     """
+
+    window_size: int
+    shift_size: int
+    w_msa: FloatWindowMSA
+    drop: nn.Module
 
     @classmethod
     def from_float(cls, module: nn.Module) -> 'QuantShiftWindowMSA':

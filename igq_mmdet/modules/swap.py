@@ -46,12 +46,11 @@ def _replacement(
     if name in plan:
         kind = quantized_class(module)
         assert kind is not None, name
-        layer: QuantModule = kind.from_float(module, plan[name])
-        return layer
-    kind, child = CONTAINERS.get(class_name(module), (None, ''))
-    if kind is not None and f'{name}.{child}'.lstrip('.') in plan:
-        container: nn.Module = kind.from_float(module)
-        return container
+        return kind.from_float(module, plan[name])
+    container = CONTAINERS.get(class_name(module))
+    inside = f'{name}.' if name else ''
+    if container and any(layer.startswith(inside) for layer in plan):
+        return container(module)
     return None
 
 

@@ -3,16 +3,20 @@
 Classes are named, not imported, so that no optional package is needed.
 """
 
+from collections.abc import Callable
+
 from torch import nn
 
+from .base import QuantModule
 from .conv import QuantConv2d
 from .conv_transpose import QuantConvTranspose2d
+from .float_window_attention import FloatWindowMSA
 from .linear import QuantLinear
 from .shift_window_attention import QuantShiftWindowMSA
 from .window_attention import QuantWindowMSA
 
 # float class -> quantized class of a layer with settings of its own
-LAYERS: dict[str, type] = {
+LAYERS: dict[str, type[QuantModule]] = {
     'torch.nn.modules.linear.Linear': QuantLinear,
     'torch.nn.modules.conv.Conv2d': QuantConv2d,
     'torch.nn.modules.conv.ConvTranspose2d': QuantConvTranspose2d,
@@ -22,11 +26,13 @@ LAYERS: dict[str, type] = {
     'mmdet.models.backbones.swin.WindowMSA': QuantWindowMSA,
 }
 
-# float class -> what stands for it when the named child is quantized
-CONTAINERS: dict[str, tuple[type, str]] = {
+# float class -> what stands for it once a layer inside it is quantized
+CONTAINERS: dict[str, Callable[[nn.Module], nn.Module]] = {
     'mmdet.models.backbones.swin.ShiftWindowMSA': (
-        QuantShiftWindowMSA,
-        'w_msa',
+        QuantShiftWindowMSA.from_float
+    ),
+    'mmdet.models.backbones.swin.WindowMSA': (
+        lambda module: FloatWindowMSA().adopt(module)
     ),
 }
 
@@ -40,6 +46,6 @@ def class_name(module: nn.Module) -> str:
     return f'{kind.__module__}.{kind.__qualname__}'
 
 
-def quantized_class(module: nn.Module) -> type | None:
+def quantized_class(module: nn.Module) -> type[QuantModule] | None:
     """The quantized class of a float layer, or None if it has none."""
     return LAYERS.get(class_name(module))

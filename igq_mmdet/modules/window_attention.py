@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ..quantizers import StaticQuantizer, fake_quantize, softmax_quantizer
-from .base import LayerConfig, QuantModule, take_over
+from .base import LayerConfig, QuantModule
+from .float_window_attention import FloatWindowMSA
 
 
-class QuantWindowMSA(QuantModule):
+class QuantWindowMSA(QuantModule, FloatWindowMSA):
     """Stands for mmdet's ``WindowMSA`` (method, sections 3 and 4).
 
     Q, K and V are quantized per tensor, softmax rows by row groups.
@@ -26,23 +27,7 @@ class QuantWindowMSA(QuantModule):
             config (LayerConfig): Its settings.
         """
         layer = cls(config)
-        take_over(
-            layer,
-            module,
-            'embed_dims',
-            'window_size',
-            'num_heads',
-            'scale',
-            'relative_position_bias_table',
-            'qkv',
-            'attn_drop',
-            'proj',
-            'proj_drop',
-            'softmax',
-        )
-        layer.register_buffer(
-            'relative_position_index', module.relative_position_index
-        )
+        layer.adopt(module)
         return layer
 
     def __init__(self, config: LayerConfig) -> None:
@@ -59,19 +44,6 @@ class QuantWindowMSA(QuantModule):
             config.groups,
             config.strict_zero_point,
         )
-
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attention inside windows.
-
-        Args:
-            x (Tensor): Tokens of the windows, (B * nW, N, C).
-            mask (Tensor, optional): Added to the scores, (nW, N, N).
-
-        Returns:
-            Tensor: (B * nW, N, C).
-        """
-        qkv = self.quantize_qkv(self.qkv(x))
-        return self.proj_drop(self.proj(self.attend(qkv, mask)))
 
     def quantize_qkv(self, qkv: Tensor, tokens: int | None = None) -> Tensor:
         """Quantizes Q, K and V in place, in one pass.
@@ -102,46 +74,6 @@ class QuantWindowMSA(QuantModule):
                 rows, scale, zero_point, self.config.a_bits, out=rows
             )
         return qkv
-
-    def attend(
-        self,
-        qkv: Tensor,
-        mask: Tensor | None = None,
-        counted: Tensor | None = None,
-    ) -> Tensor:
-        """Scores, softmax and the product with V.
-
-        Args:
-            qkv (Tensor): Quantized Q, K and V, (B * nW, N, 3 * C).
-            mask (Tensor, optional): Added to the scores, (nW, N, N).
-            counted (Tensor, optional): Which queries count for statistics,
-                bool, (nW, N). Defaults to all.
-
-        Returns:
-            Tensor: (B * nW, N, C), before the projection.
-        """
-        rows, length, width = qkv.shape
-        heads = self.num_heads
-        depth = width // 3 // heads
-        query, key, value = qkv.view(rows, length, 3, heads, depth).permute(
-            2, 0, 3, 1, 4
-        )
-        scores = (query * self.scale) @ key.transpose(-2, -1)
-        scores += self.position_bias(length)
-        if mask is not None:
-            windows = mask.shape[0]
-            scores.view(-1, windows, heads, length, length).add_(
-                mask[None, :, None]
-            )
-        attention = self.quantize_softmax(self.softmax(scores), counted)
-        out = self.attn_drop(attention) @ value
-        return out.transpose(1, 2).reshape(rows, length, width // 3)
-
-    def position_bias(self, length: int) -> Tensor:
-        """The relative position bias, (heads, length, length)."""
-        index = self.relative_position_index.view(-1)
-        bias = self.relative_position_bias_table[index]
-        return bias.view(length, length, -1).permute(2, 0, 1)
 
     def quantize_softmax(
         self, attention: Tensor, counted: Tensor | None

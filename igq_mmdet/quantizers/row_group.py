@@ -1,5 +1,7 @@
 """Groups of softmax rows, chosen row by row (method, section 3)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -55,7 +57,7 @@ class RowGroupQuantizer(ActivationQuantizer):
             x, self.scale[groups], self.zero_point[groups], self.bits, out
         )
 
-    def _apply(self, fn, recurse=True):  # type: ignore[no-untyped-def]
+    def _apply(self, fn: Any, recurse: bool = True) -> 'RowGroupQuantizer':
         super()._apply(fn, recurse)
         if self.ready:
             self.refresh()
