@@ -15,8 +15,8 @@ import sys
 
 from .calibration import calibrate, quantize
 from .checkpoint import load, save
-from .cost import summary
 from .errors import IGQError
+from .report.summary import summary
 from .spec import PartSpec, QuantSpec
 from .version import __version__
 

@@ -5,7 +5,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from .atomic import replacing
 from .errors import CheckpointError, SpecError
 from .modules.base import QuantModule, QuantWeightModule, Workload
 from .modules.swap import quantized_layers, swap_
@@ -102,6 +102,16 @@ def save(
     metadata['digest'] = _digest(tensors, metadata)
     _write(Path(path), tensors, metadata)
     return metadata['digest']
+
+
+def stored_bytes(model: nn.Module) -> int:
+    """Bytes that the tensors of a frozen model take in a file.
+
+    Args:
+        model (nn.Module): Quantized and frozen.
+    """
+    tensors = _pack_codes(model.state_dict(), quantized_layers(model))
+    return sum(tensor.nbytes for tensor in tensors.values())
 
 
 def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
@@ -313,14 +323,5 @@ def _write(
 ) -> None:
     if not path.parent.is_dir():
         raise CheckpointError(f'{path.parent}: no such folder; make it first')
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp'
-    )
-    os.close(handle)
-    try:
+    with replacing(path) as temporary:
         save_file(tensors, temporary, metadata)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

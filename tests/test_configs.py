@@ -33,7 +33,7 @@ def test_preset(path):
     (hook,) = cfg.custom_hooks
     assert hook.type == 'igq_mmdet.IGQHook'
     assert hook.spec == dict(w_bits=w_bits, a_bits=a_bits, groups=groups)
-    calib, test = cfg.calib_dataloader.dataset, cfg.test_dataloader.dataset
+    calib, test = cfg.calib_dataset, cfg.test_dataloader.dataset
     assert calib.ann_file != test.ann_file
     assert calib.test_mode
     scales = [

@@ -83,16 +83,11 @@ test_cfg = dict(type='TestLoop')
 val_cfg = dict(type='ValLoop')
 
 # What quantization is calibrated on: 8 images of which none is evaluated.
-calib_dataloader = dict(
-    batch_size=1,
-    num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='CocoDataset',
-        data_root=data_root,
-        ann_file='instances_calib.json',
-        data_prefix=dict(img='images/'),
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
+calib_dataset = dict(
+    type='CocoDataset',
+    data_root=data_root,
+    ann_file='instances_calib.json',
+    data_prefix=dict(img='images/'),
+    pipeline=test_pipeline,
+    test_mode=True,
 )

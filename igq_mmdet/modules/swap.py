@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from .base import LayerConfig, QuantModule
+from .roi_instances import attach_roi_images
 from .table import CONTAINERS, class_name, quantized_class
 
 
@@ -27,6 +28,7 @@ def swap_(model: nn.Module, plan: Mapping[str, LayerConfig]) -> nn.Module:
             swapped[id(module)] = replacement
     root = swapped.get(id(model), model)
     _relink(root, swapped)
+    attach_roi_images(root)
     return root
 
 

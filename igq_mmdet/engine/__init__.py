@@ -1,0 +1,26 @@
+"""Everything that knows mmengine or mmdet."""
+
+from ..errors import MissingDependencyError
+
+try:
+    import mmcv.ops  # noqa: F401
+    import mmdet  # noqa: F401
+    import mmengine  # noqa: F401
+except ImportError as error:
+    raise MissingDependencyError(
+        f'igq_mmdet needs mmdet for this ({error}); install torch first, '
+        "then: pip install 'setuptools<82' && "
+        "pip install --no-build-isolation 'igq_mmdet[mm]'"
+    ) from error
+
+from .float_checkpoint import load_float_checkpoint
+from .igq_detector import IGQDetector
+from .igq_hook import IGQHook
+from .precise_coco_metric import PreciseCocoMetric
+
+__all__ = [
+    'IGQDetector',
+    'IGQHook',
+    'PreciseCocoMetric',
+    'load_float_checkpoint',
+]

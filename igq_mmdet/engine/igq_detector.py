@@ -1,0 +1,116 @@
+"""A detector that is quantized by its config alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.model import BaseModel
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from torch import Tensor
+
+from .. import checkpoint as checkpoints
+from ..errors import SpecError
+from ..registry import MODELS
+from ..spec import QuantSpec
+from .calib_config import calibration_set
+from .float_checkpoint import QUANTIZED
+from .ptq import DetectorCalibration
+
+
+@MODELS.register_module()
+class IGQDetector(BaseModel):
+    """Wraps any mmdet detector; takes float and quantized checkpoints.
+
+    With a float checkpoint in ``load_from`` it calibrates before the first
+    prediction; with a quantized one it is rebuilt from the file.
+
+    Args:
+        detector (dict): Config of an mmdet detector.
+        spec (dict, optional): Fields of :class:`QuantSpec`. May be left
+            out with a quantized checkpoint.
+        calib (dict, optional): ``dataset``, ``num_images``, ``seed`` and
+            ``allow_evaluation``, see :class:`IGQHook`. Needed with a float
+            checkpoint.
+        init_cfg (dict, optional): See ``BaseModule``.
+    """
+
+    def __init__(
+        self,
+        detector: Mapping[str, Any],
+        spec: Mapping[str, Any] | None = None,
+        calib: Mapping[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.spec = None if spec is None else QuantSpec.from_dict(spec)
+        self.calib = calib
+        self.detector = MMENGINE_MODELS.build(dict(detector))
+        # the detector brings its own preprocessor
+        self.data_preprocessor = self.detector.data_preprocessor
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the detector is quantized already."""
+        return hasattr(self.detector, 'igq_spec')
+
+    def quantize(self) -> None:
+        """Calibrates and freezes the detector.
+
+        Raises:
+            SpecError: The config has no ``spec`` or no ``calib``.
+        """
+        if self.spec is None:
+            raise SpecError(
+                'IGQDetector needs a spec, or a quantized checkpoint in '
+                'load_from'
+            )
+        images = calibration_set(self.calib)
+        calibration = DetectorCalibration(self.detector, images, [self.spec])
+        self.detector, _ = calibration.apply(self.spec)
+
+    def test_step(self, data: Any) -> Any:
+        """Quantizes if that was not done yet, then predicts."""
+        if not self.quantized:
+            self.quantize()
+        return self.detector.test_step(data)
+
+    val_step = test_step
+
+    def forward(
+        self, inputs: Tensor, data_samples: Any = None, mode: str = 'tensor'
+    ) -> Any:
+        """See ``BaseDetector.forward``."""
+        return self.detector(inputs, data_samples, mode)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Tensor],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        *args: Any,
+    ) -> None:
+        checkpoint = local_metadata.get(QUANTIZED)
+        if checkpoint is not None:
+            self._restore(checkpoint)
+            own = self.detector.state_dict()
+            state_dict.clear()
+            state_dict.update(
+                {f'{prefix}detector.{key}': own[key] for key in own}
+            )
+        else:
+            for key in list(state_dict):
+                name = key.removeprefix(prefix)
+                if not name.startswith('detector.'):
+                    renamed = f'{prefix}detector.{name}'
+                    state_dict[renamed] = state_dict.pop(key)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, *args
+        )
+
+    def _restore(self, checkpoint: checkpoints.QuantCheckpoint) -> None:
+        if self.spec is not None and self.spec != checkpoint.spec:
+            raise SpecError(
+                f'{checkpoint.path} was quantized with '
+                f'{checkpoint.spec.to_json()}, the config asks for '
+                f'{self.spec.to_json()}; leave its spec out'
+            )
+        self.detector = checkpoints.restore(self.detector, checkpoint)

@@ -1,0 +1,150 @@
+"""Evaluates a quantized copy of the detector in place of the float one."""
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import nn
+
+from .. import checkpoint as checkpoints
+from ..errors import SpecError
+from ..registry import HOOKS
+from ..report import Report, write_report
+from ..report.summary import summary
+from ..spec import QuantSpec
+from .calib_config import calibration_set
+from .float_checkpoint import QUANTIZED
+from .inner_detector import inner_detector, put_inner_detector
+from .ptq import DetectorCalibration, checkpoint_info
+
+
+@HOOKS.register_module()
+class IGQHook(Hook):
+    """Quantizes before testing or validating, restores afterwards.
+
+    With a float checkpoint it calibrates on ``calib_dataset``; with a
+    quantized one (``load_from='q.safetensors'``) it rebuilds the model
+    from the file, strictly. The float model itself is never changed, so
+    EMA, training and test-time augmentation go on as before.
+
+    Args:
+        spec (dict, optional): Fields of :class:`QuantSpec`. May be left
+            out with a quantized checkpoint.
+        calib (dict, optional): ``dataset`` (default: the config's
+            ``calib_dataset``), ``num_images`` (default 1), ``seed``
+            (default 0), ``allow_evaluation`` (default False).
+        save (str, optional): Where to write the quantized checkpoint,
+            before evaluation starts.
+
+    Raises:
+        SpecError: Neither a spec nor a quantized checkpoint, or both and
+            they differ.
+    """
+
+    # after EMAHook has put its weights in place
+    priority = 'LOWEST'
+
+    def __init__(
+        self,
+        spec: Mapping[str, Any] | None = None,
+        calib: Mapping[str, Any] | None = None,
+        save: str | None = None,
+    ) -> None:
+        self.spec = None if spec is None else QuantSpec.from_dict(spec)
+        self.calib = calib
+        self.save = save
+        self._float: nn.Module | None = None
+        self._loaded: checkpoints.QuantCheckpoint | None = None
+        self._calibration: dict[str, Any] = {}
+        self._started = 0.0
+
+    def after_load_checkpoint(
+        self, runner: Runner, checkpoint: dict[str, Any]
+    ) -> None:
+        """Takes a quantized checkpoint out of mmengine's hands."""
+        loaded = checkpoint.get(QUANTIZED)
+        if loaded is None:
+            return
+        if self.spec is not None and self.spec != loaded.spec:
+            raise SpecError(
+                f'{loaded.path} was quantized with {loaded.spec.to_json()}, '
+                f'the hook asks for {self.spec.to_json()}; leave its spec out'
+            )
+        self._loaded = loaded
+        # what mmengine copies next: the float model onto itself
+        model = runner.model
+        model = getattr(model, 'module', model)
+        checkpoint['state_dict'] = model.state_dict()
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Puts the quantized copy in place."""
+        self._enter(runner, runner.test_dataloader.dataset)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Puts the quantized copy in place."""
+        self._enter(runner, runner.val_dataloader.dataset)
+
+    def after_test_epoch(
+        self, runner: Runner, metrics: dict[str, float] | None = None
+    ) -> None:
+        """Puts the float model back and writes the report."""
+        self._leave(runner, metrics)
+
+    def after_val_epoch(
+        self, runner: Runner, metrics: dict[str, float] | None = None
+    ) -> None:
+        """Puts the float model back and writes the report."""
+        self._leave(runner, metrics)
+
+    def _enter(self, runner: Runner, evaluation: Any) -> None:
+        self._float = inner_detector(runner.model)
+        if self._loaded is not None:
+            qmodel = checkpoints.restore(self._float, self._loaded)
+            self._calibration = self._loaded.info.get('calibration', {})
+        else:
+            qmodel = self._calibrate(runner, self._float, evaluation)
+        runner.logger.info(f'quantized:\n{summary(qmodel)}')
+        put_inner_detector(runner, qmodel)
+        self._started = time.perf_counter()
+
+    def _calibrate(
+        self, runner: Runner, detector: nn.Module, evaluation: Any
+    ) -> nn.Module:
+        if self.spec is None:
+            raise SpecError(
+                'IGQHook needs a spec, or a quantized checkpoint in load_from'
+            )
+        images = calibration_set(
+            self.calib, runner.cfg.get('calib_dataset'), evaluation
+        )
+        calibration = DetectorCalibration(detector, images, [self.spec])
+        qmodel, record = calibration.apply(self.spec)
+        self._calibration = record.to_dict()
+        runner.logger.info(
+            f'calibrated on images {list(record.image_ids)} '
+            f'(seed {record.seed}) in {record.seconds:.1f} s'
+        )
+        if self.save is not None:
+            info = checkpoint_info(record, runner.cfg.pretty_text)
+            checkpoints.save(qmodel, self.save, info)
+            runner.logger.info(f'saved {self.save}')
+        return qmodel
+
+    def _leave(self, runner: Runner, metrics: dict[str, float] | None) -> None:
+        assert self._float is not None
+        qmodel = inner_detector(runner.model)
+        put_inner_detector(runner, self._float)
+        self._float = None
+        report = Report()
+        report.add_run(
+            qmodel,
+            metrics or {},
+            self._calibration,
+            time.perf_counter() - self._started,
+        )
+        path = os.path.join(runner.work_dir, 'igq_report.json')
+        write_report(report, path)
+        runner.logger.info(f'wrote {path}')

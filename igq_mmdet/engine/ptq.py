@@ -1,0 +1,109 @@
+"""From a float detector to calibrated ones: the one path all tools take."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from ..calibration import Statistics, collect, fit, freeze, quantize
+from ..spec import QuantSpec
+from .calibration_forward import calibration_forward
+from .calibration_set import CalibrationSet
+
+
+@dataclass(frozen=True)
+class CalibrationRecord:
+    """What a detector was calibrated on; goes into files and reports.
+
+    Args:
+        image_ids (tuple): Ids of the images, in order.
+        seed (int): Seed they were drawn with.
+        evaluated (tuple): Ids of those that are evaluated on as well.
+        seconds (float): Time of collecting, fitting and freezing.
+    """
+
+    image_ids: tuple[Any, ...]
+    seed: int
+    evaluated: tuple[Any, ...]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            'image_ids': list(self.image_ids),
+            'num_images': len(self.image_ids),
+            'seed': self.seed,
+            'evaluation_images': list(self.evaluated),
+            'seconds': self.seconds,
+        }
+
+
+class DetectorCalibration:
+    """Statistics of one float detector on one set of images.
+
+    They are collected once and serve every setting.
+
+    Args:
+        detector (nn.Module): A float mmdet detector; it is not changed.
+        images (CalibrationSet): What to calibrate on.
+        specs (Sequence[QuantSpec]): The settings that are going to be
+            asked for.
+        progress (Callable, optional): Wraps the iterable of batches, such
+            as ``tqdm``.
+    """
+
+    def __init__(
+        self,
+        detector: nn.Module,
+        images: CalibrationSet,
+        specs: Sequence[QuantSpec],
+        progress: Any = iter,
+    ) -> None:
+        self.detector = detector
+        self.images = images
+        start = time.perf_counter()
+        batches: Iterable[Any] = progress(images)
+        others = (quantize(detector, spec) for spec in specs[1:])
+        self.statistics: Statistics = collect(
+            quantize(detector, specs[0]),
+            batches,
+            calibration_forward,
+            others,
+        )
+        self.seconds = time.perf_counter() - start
+
+    def apply(self, spec: QuantSpec) -> tuple[nn.Module, CalibrationRecord]:
+        """A calibrated, frozen copy of the detector.
+
+        Args:
+            spec (QuantSpec): One of the settings announced.
+
+        Returns:
+            tuple[nn.Module, CalibrationRecord]: Model and record.
+        """
+        start = time.perf_counter()
+        qmodel = quantize(self.detector, spec)
+        fit(qmodel, self.statistics)
+        freeze(qmodel)
+        seconds = self.seconds + time.perf_counter() - start
+        record = CalibrationRecord(
+            self.images.image_ids,
+            self.images.seed,
+            self.images.evaluated,
+            seconds,
+        )
+        return qmodel, record
+
+
+def checkpoint_info(
+    record: CalibrationRecord, model_config: str
+) -> dict[str, Any]:
+    """What :func:`igq_mmdet.save` stores beside the weights.
+
+    Args:
+        record (CalibrationRecord): How the model was calibrated.
+        model_config (str): Text of the float model's config.
+    """
+    return {'calibration': record.to_dict(), 'model_config': model_config}

@@ -1,0 +1,118 @@
+"""The report file: what was measured, on what, with which settings."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..atomic import replacing
+from ..checkpoint import stored_bytes
+from .environment import environment
+from .summary import summary
+
+SCHEMA = 'igq_mmdet.report/1'
+
+
+class Report:
+    """Collects runs of one detector; JSON-ready at any time.
+
+    Attributes:
+        data (dict): ``schema``, ``float`` (metrics, size and seconds, or
+            null), ``runs`` and ``environment``.
+    """
+
+    def __init__(self) -> None:
+        self.data: dict[str, Any] = {
+            'schema': SCHEMA,
+            'float': None,
+            'runs': [],
+            'environment': environment(),
+        }
+
+    def set_float(
+        self, metrics: Mapping[str, float], size: int, seconds: float
+    ) -> None:
+        """Records the float model.
+
+        Args:
+            metrics (Mapping[str, float]): As the evaluators gave them.
+            size (int): Bytes of its float32 state.
+            seconds (float): Time of the evaluation.
+        """
+        self.data['float'] = {
+            'metrics': dict(metrics),
+            'bytes': size,
+            'eval_seconds': seconds,
+        }
+
+    def add_run(
+        self,
+        model: nn.Module,
+        metrics: Mapping[str, float],
+        calibration: Mapping[str, Any],
+        eval_seconds: float,
+    ) -> dict[str, Any]:
+        """Records a quantized model.
+
+        Args:
+            model (nn.Module): Quantized and frozen.
+            metrics (Mapping[str, float]): As the evaluators gave them.
+            calibration (Mapping): See ``CalibrationRecord.to_dict``.
+            eval_seconds (float): Time of the evaluation.
+
+        Returns:
+            dict: The entry added.
+        """
+        spec: Any = model.igq_spec
+        run = {
+            'name': run_name(spec),
+            'spec': spec.to_dict(),
+            'metrics': dict(metrics),
+            'bytes': stored_bytes(model),
+            'parts': {
+                name: {
+                    'layers': part.layers,
+                    'w_bits': list(part.w_bits),
+                    'a_bits': list(part.a_bits),
+                    'groups': list(part.groups),
+                    'macs': part.cost.macs,
+                    'bops': part.cost.bops,
+                    'bytes': part.cost.weight_bytes,
+                    'float_bytes': part.cost.float_bytes,
+                }
+                for name, part in summary(model).items()
+            },
+            'calibration': dict(calibration),
+            'eval_seconds': eval_seconds,
+        }
+        self.data['runs'].append(run)
+        return run
+
+
+def run_name(spec: Any) -> str:
+    """A short name of a setting, such as ``igq:8 W4A4``.
+
+    Args:
+        spec (QuantSpec): The setting.
+    """
+    method = f'{spec.method}:{spec.groups}'
+    if spec.method != 'igq':
+        method = spec.method
+    return f'{method} W{spec.w_bits}A{spec.a_bits}'
+
+
+def write_report(report: Report, path: str | os.PathLike[str]) -> None:
+    """Writes the report; the file appears whole or not at all.
+
+    Args:
+        report (Report): What to write.
+        path (str | PathLike): Target; its folder is made.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report.data, indent=2, sort_keys=True)
+    with replacing(target) as temporary:
+        temporary.write_text(text + '\n')

@@ -1,0 +1,79 @@
+"""The table a command line prints."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .columns import format_rows
+
+BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
+HEADER = (
+    'setting',
+    'W/A',
+    'groups',
+    'parts',
+    'box AP',
+    'mask AP',
+    'kept box/mask',
+    'MB',
+    'seconds',
+)
+
+
+def result_table(data: Mapping[str, Any]) -> str:
+    """Float and quantized AP side by side.
+
+    Args:
+        data (Mapping): A report, see :class:`Report`.
+
+    Returns:
+        str: One line a setting; AP in percent, ``kept`` is the share of
+        float AP, ``seconds`` calibration and evaluation.
+    """
+    rows: list[tuple[str, ...]] = [HEADER]
+    full = data['float']
+    if full is not None:
+        rows.append(
+            (
+                'float',
+                '32/32',
+                '-',
+                '-',
+                _ap(full['metrics'], BOX),
+                _ap(full['metrics'], MASK),
+                '',
+                f'{full["bytes"] / 1e6:.2f}',
+                f'{full["eval_seconds"]:.1f}',
+            )
+        )
+    for run in data['runs']:
+        rows.append(_row(run, full))
+    return format_rows(rows)
+
+
+def _row(run: Mapping[str, Any], full: Any) -> tuple[str, ...]:
+    spec, metrics = run['spec'], run['metrics']
+    seconds = run['calibration'].get('seconds', 0.0) + run['eval_seconds']
+    kept = '/'.join(_kept(metrics, full, key) for key in (BOX, MASK))
+    groups = str(spec['groups']) if spec['method'] == 'igq' else '-'
+    parts = spec['parts']
+    return (
+        spec['method'],
+        f'{spec["w_bits"]}/{spec["a_bits"]}',
+        groups,
+        parts if isinstance(parts, str) else ','.join(parts),
+        _ap(metrics, BOX),
+        _ap(metrics, MASK),
+        kept,
+        f'{run["bytes"] / 1e6:.2f}',
+        f'{seconds:.1f}',
+    )
+
+
+def _ap(metrics: Mapping[str, float], key: str) -> str:
+    return f'{100 * metrics[key]:.2f}' if key in metrics else '-'
+
+
+def _kept(metrics: Mapping[str, float], full: Any, key: str) -> str:
+    if full is None or not full['metrics'].get(key) or key not in metrics:
+        return '-'
+    return f'{100 * metrics[key] / full["metrics"][key]:.1f}%'

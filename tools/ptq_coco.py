@@ -1,0 +1,168 @@
+"""Quantizes an mmdet detector and reports its AP beside float.
+
+Without CONFIG and CHECKPOINT it runs the demo that ships with the project.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import igq_mmdet as igq
+
+ROOT = Path(__file__).resolve().parents[1]
+DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
+DEMO_CHECKPOINT = ROOT / 'demo/swin_mini_mask_rcnn.safetensors'
+DEMO_COMPARE = 'layerwise,igq:8,igq:12,upper_bound'
+DEMO_BITS = ((4, 4), (6, 6), (8, 3))
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', nargs='?', help='an mmdet 3.x config')
+    parser.add_argument('checkpoint', nargs='?', help='its float weights')
+    parser.add_argument('--w-bits', type=int, help='2 to 8, default 4')
+    parser.add_argument('--a-bits', type=int, help='2 to 8, default 4')
+    parser.add_argument(
+        '--groups', type=int, default=12, help='groups a layer, default 12'
+    )
+    parser.add_argument(
+        '--method', default='igq', help='igq, layerwise or upper_bound'
+    )
+    parser.add_argument(
+        '--parts',
+        default='detector',
+        help='detector, backbone, or parts such as neck,rpn',
+    )
+    parser.add_argument(
+        '--include', nargs='+', default=(), help='patterns of layer names'
+    )
+    parser.add_argument(
+        '--exclude', nargs='+', default=(), help='patterns of layer names'
+    )
+    parser.add_argument(
+        '--calib-images', type=int, default=1, help='how many, default 1'
+    )
+    parser.add_argument(
+        '--calib-on-eval',
+        action='store_true',
+        help='allow calibration images that are evaluated on',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the images')
+    parser.add_argument(
+        '--work-dir', default='work_dirs/ptq', help='for igq_report.json'
+    )
+    parser.add_argument('--save', help='write the quantized checkpoint here')
+    parser.add_argument('--load', help='evaluate a quantized checkpoint')
+    parser.add_argument('--skip-float', action='store_true')
+    parser.add_argument(
+        '--compare',
+        help='settings to evaluate on the same calibration images, such as '
+        + DEMO_COMPARE,
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', default=[], help='key=value, as in mmdet'
+    )
+    parser.add_argument('--threads', type=int, help='of torch')
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument(
+        '--show-progress',
+        action='store_true',
+        help='progress bars with time left; the default',
+    )
+    shown.add_argument('--quiet', action='store_true', help='only the table')
+    args = parser.parse_args(argv)
+    if args.config and not (args.checkpoint or args.load):
+        parser.error('CONFIG needs a CHECKPOINT, or --load FILE')
+    if args.load and (args.compare or args.save):
+        parser.error('--load evaluates one file; leave --compare and --save')
+    if args.save and args.compare:
+        parser.error('--save writes one setting; leave --compare out')
+    return args
+
+
+def settings(args: argparse.Namespace) -> list[igq.QuantSpec]:
+    """The settings that the arguments ask for."""
+    compare = args.compare
+    bits: Any = ((args.w_bits or 4, args.a_bits or 4),)
+    demo = args.config is None and not (args.save or args.load)
+    if demo and compare is None and args.method == 'igq':
+        compare = DEMO_COMPARE
+        if args.w_bits is None and args.a_bits is None:
+            bits = DEMO_BITS
+    names = compare or f'{args.method}:{args.groups}'
+    specs = []
+    for w_bits, a_bits in bits:
+        for name in names.split(','):
+            method, _, groups = name.strip().partition(':')
+            if groups and not groups.isdigit():
+                raise igq.IGQError(
+                    f'--compare: {name!r} is not METHOD or METHOD:GROUPS'
+                )
+            specs.append(
+                igq.QuantSpec(
+                    w_bits=w_bits,
+                    a_bits=a_bits,
+                    groups=int(groups or args.groups),
+                    method=method,
+                    parts=args.parts,
+                    include=args.include,
+                    exclude=args.exclude,
+                )
+            )
+    return specs
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluates what was asked for and prints the table."""
+    from igq_mmdet.engine.cli import load_config
+    from igq_mmdet.engine.experiment import Experiment, use_threads
+    from igq_mmdet.report import result_table
+
+    specs = settings(args)
+    for name in ('work_dir', 'save', 'load', 'checkpoint', 'config'):
+        if getattr(args, name) and '://' not in getattr(args, name):
+            setattr(args, name, os.path.abspath(getattr(args, name)))
+    if args.config is None:
+        os.chdir(ROOT)  # the demo's paths are relative to the project
+        args.config, args.checkpoint = str(DEMO_CONFIG), str(DEMO_CHECKPOINT)
+    use_threads(args.threads)
+    config = load_config(args.config, args.cfg_options)
+    experiment = Experiment(config, args.work_dir, args.quiet)
+    if args.checkpoint:
+        experiment.load_float(args.checkpoint)
+        if not args.skip_float:
+            experiment.run_float()
+    if args.load:
+        experiment.run_checkpoint(args.load)
+    else:
+        images = experiment.images(
+            args.calib_images, args.seed, args.calib_on_eval
+        )
+        print(
+            f'calibration images {list(images.image_ids)}, seed {args.seed}',
+            flush=True,
+        )
+        experiment.run_settings(specs, images, args.save)
+    print(result_table(experiment.report.data))
+    if args.save:
+        size = os.path.getsize(args.save)
+        full = experiment.float_bytes
+        print(f'{args.save}: {size} bytes, 1/{full / size:.2f} of float32')
+    print(f'report: {experiment.write()}')
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; errors are one line and exit status 1."""
+    args = parse_args(argv)
+    try:
+        run(args)
+    except igq.IGQError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
