@@ -106,9 +106,13 @@ class ActivationQuantizer(nn.Module):
         """Fake-quantizes ``x``, shapes as in :meth:`forward`."""
         raise NotImplementedError
 
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        super()._load_from_state_dict(*args, **kwargs)
-        self.refresh()
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, *args: Any
+    ) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        # a float checkpoint has no bounds and calibrates nothing
+        if prefix + 'lower' in state_dict and prefix + 'upper' in state_dict:
+            self.refresh()
 
     def extra_repr(self) -> str:
         state = 'ready' if self.ready else 'not calibrated'

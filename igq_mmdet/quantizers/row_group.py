@@ -19,12 +19,12 @@ def group_edges(group_upper: Tensor) -> tuple[Tensor, Tensor]:
         tuple[Tensor, Tensor]: ``order`` (G,), which sorts the groups, and
         ``edges`` (G - 1,): a maximum above ``edges[i]`` lies nearer to
         sorted group ``i + 1`` than to ``i``. Edges are the midpoints,
-        rounded down to float32, which no float32 maximum can tell from
-        the exact midpoint.
+        rounded down to the dtype of the bounds, which no maximum of that
+        dtype can tell from the exact midpoint.
     """
     ascending, order = torch.sort(group_upper, stable=True)
     exact = (ascending[1:].double() + ascending[:-1].double()) / 2
-    edges = exact.float()
+    edges = exact.to(group_upper.dtype)
     below = torch.nextafter(edges, torch.zeros_like(edges))
     return order, torch.where(edges.double() > exact, below, edges)
 

@@ -29,9 +29,14 @@ def percentile_bounds(weight: Tensor, percent: float) -> tuple[Tensor, Tensor]:
     low = weight.topk(count, dim=1, largest=False).values
     high = weight.topk(count, dim=1).values
     nxt = min(below + 1, width - 1)
+    # float64, so that the bounds do not hang on how a machine rounds
     return (
-        torch.lerp(low[:, below], low[:, nxt], part),
-        torch.lerp(high[:, below], high[:, nxt], part),
+        torch.lerp(low[:, below].double(), low[:, nxt].double(), part).to(
+            weight.dtype
+        ),
+        torch.lerp(high[:, below].double(), high[:, nxt].double(), part).to(
+            weight.dtype
+        ),
     )
 
 
