@@ -1,0 +1,64 @@
+"""Threads, hypothesis and fixtures that several tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from igq_mmdet import QuantSpec
+from igq_mmdet.modules import LayerConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+
+torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', '2')))
+settings.register_profile('igq', deadline=None, derandomize=True)
+settings.load_profile('igq')
+
+
+@pytest.fixture
+def config():
+    """Makes a LayerConfig; what is not said is small and IGQ."""
+
+    def make(**changes):
+        fields = dict(
+            name='layer',
+            part='model',
+            method='igq',
+            w_bits=4,
+            a_bits=4,
+            groups=4,
+            strict_zero_point=False,
+            weight_percentiles=QuantSpec().weight_percentiles,
+        )
+        return LayerConfig(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def rand():
+    """Seeded normal numbers with channels of uneven ranges."""
+    generator = torch.Generator().manual_seed(0)
+
+    def make(*shape, spread=1.0, shift=0.0):
+        values = torch.randn(*shape, generator=generator)
+        gains = torch.randn(shape[-1], generator=generator) * spread
+        offsets = torch.randn(shape[-1], generator=generator) * shift
+        return values * gains.exp() + offsets
+
+    return make
+
+
+@pytest.fixture(scope='session')
+def demo_model():
+    """The demo's config of a real mmdet Mask R-CNN, random weights."""
+    pytest.importorskip('mmdet')
+    from mmengine.config import Config
+    from mmengine.registry import MODELS, init_default_scope
+
+    path = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    return MODELS.build(Config.fromfile(path).model).eval()

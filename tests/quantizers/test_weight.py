@@ -1,0 +1,70 @@
+"""Weights: codes, bounds and the chosen percentile are the oracle's."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from igq_mmdet import QuantSpec
+from igq_mmdet.quantizers import dequantize_weight, quantize_weight
+from igq_mmdet.quantizers.weight import percentile_bounds
+from tests import oracle
+
+PERCENTS = QuantSpec().weight_percentiles
+
+
+@pytest.mark.parametrize('width', [1, 2, 9, 300])
+@pytest.mark.parametrize('bits', [2, 4, 8])
+@pytest.mark.parametrize('strict', [False, True])
+def test_equals_the_oracle(rand, width, bits, strict):
+    weight = rand(width, 5, spread=1.0).T.contiguous()
+    weight[0] = 0.5  # a constant channel
+    weight[1] = -weight[1].abs() - 1
+    codes, scale, zero_point, percent = quantize_weight(
+        weight, bits, PERCENTS, strict
+    )
+    expected, pairs, best, _ = oracle.weight_quantizer(
+        weight.tolist(), bits, PERCENTS, strict
+    )
+    assert percent == best
+    found = torch.cat([scale, zero_point], 1)
+    assert found.tolist() == [list(pair) for pair in pairs]
+    assert codes.dtype == torch.uint8 and codes.tolist() == expected
+
+
+@given(
+    st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=40),
+    st.floats(0, 49),
+)
+def test_percentiles_are_numpys(row, percent):
+    lower, upper = percentile_bounds(torch.tensor([row]), percent)
+    low, high = np.percentile(
+        np.array(row, dtype=np.float64), [percent, 100 - percent]
+    )
+    assert lower.item() == pytest.approx(low, rel=1e-6, abs=1e-9)
+    assert upper.item() == pytest.approx(high, rel=1e-6, abs=1e-9)
+
+
+def test_an_outlier_is_cut_off_only_when_that_pays():
+    even = torch.linspace(-1, 1, 16).repeat(100)[None]  # met exactly
+    assert quantize_weight(even, 4, PERCENTS)[3] == 0
+    spiked = even.clone()
+    spiked[0, 0] = -20.0
+    assert quantize_weight(spiked, 4, PERCENTS)[3] > 0
+
+
+def test_error_never_exceeds_plain_min_max(rand):
+    weight = rand(64, 200) ** 3
+
+    def loss(percents):
+        codes, scale, zero_point, _ = quantize_weight(weight, 4, percents)
+        back = dequantize_weight(codes, scale, zero_point)
+        return (back - weight).square().sum()
+
+    assert loss(PERCENTS) < loss((0,))
+
+
+def test_no_percentile_is_an_error():
+    with pytest.raises(ValueError, match='percentiles is empty'):
+        quantize_weight(torch.ones(1, 1), 4, ())
