@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..spec import M_STEPS
+
 MAX_ROUNDS = 100
-M_STEPS = ('mean', 'envelope')
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,10 @@ def fit_groups(
 
 
 def _by_range(points: Tensor, mass: Tensor) -> tuple[Tensor, Tensor]:
-    # ties in the range are broken by the maximum, for determinism whatever
+    # ties in the range are broken by the bounds, for determinism whatever
     # order the points came in
-    order = torch.argsort(points[:, 1], stable=True)
+    order = torch.argsort(points[:, 0], stable=True)
+    order = order[torch.argsort(points[order, 1], stable=True)]
     span = (points[:, 1] - points[:, 0])[order]
     order = order[torch.argsort(span, stable=True)]
     return points[order], mass[order]
@@ -89,7 +91,11 @@ def _lloyd(
     points: Tensor, mass: Tensor, groups: int, m_step: str
 ) -> tuple[Tensor, list[float]]:
     member = _start(points, mass, groups)
-    centers = points.new_zeros(groups, 2)
+    # weights can leave a group empty from the start: it is nobody's nearest
+    # and so re-seeded
+    centers = torch.full((groups, 2), torch.inf, dtype=torch.float64)
+    # what float64 leaves of a loss of zero
+    rounding = float(mass.sum() * (points.abs().amax() * 2.0**-48) ** 2)
     losses: list[float] = []
     for _ in range(MAX_ROUNDS):
         centers = _update(points, mass, member, centers, m_step)
@@ -108,11 +114,15 @@ def _lloyd(
             served = torch.where(closer, fresh, served)
         losses.append(float((served * mass).sum()))
         if m_step == 'mean' and len(losses) > 1:
-            allowed = losses[-2] * (1 + 1e-12) + 1e-300
+            allowed = losses[-2] * (1 + 1e-12) + rounding
             assert losses[-1] <= allowed, 'k-means loss rose'
         if torch.equal(member, previous):
             break
-    return centers, losses
+    # fewer distinct points than groups: the rest repeat the widest
+    unused = centers[:, 0].isinf()
+    span = (centers[:, 1] - centers[:, 0]).masked_fill(unused, -1)
+    widest = centers[span.argmax()]
+    return torch.where(unused[:, None], widest, centers), losses
 
 
 def _distances(points: Tensor, centers: Tensor) -> Tensor:
