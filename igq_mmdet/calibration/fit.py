@@ -8,19 +8,21 @@ from torch import Tensor, nn
 from ..modules.base import QuantWeightModule, Workload
 from ..modules.swap import quantized_layers
 from ..quantizers import ActivationQuantizer, StaticQuantizer
+from ..spec import QuantSpec
 from .collect import Statistics
 from .kmeans import fit_groups
 from .percentile import fit_static
 
 
 def bounds(
-    quantizer: ActivationQuantizer, observer: Any
+    quantizer: ActivationQuantizer, observer: Any, spec: QuantSpec
 ) -> tuple[Tensor, Tensor]:
     """The bounds of one quantizer.
 
     Args:
         quantizer (ActivationQuantizer): Whose bits and groups count.
         observer (Observer): The statistic it declares in ``observes``.
+        spec (QuantSpec): For ``static_percentiles`` and ``m_step``.
 
     Returns:
         tuple[Tensor, Tensor]: Lower and upper bounds, (G,) each.
@@ -38,16 +40,19 @@ def bounds(
             values,
             counts,
             quantizer.bits,
+            spec.static_percentiles,
             quantizer.nonnegative,
             quantizer.strict_zero_point,
         )
     if quantizer.observes == 'row_maxima':
         upper, counts = observer.points()
         lower = torch.zeros_like(upper)
-        groups = fit_groups(lower, upper, quantizer.groups, counts)
+        groups = fit_groups(
+            lower, upper, quantizer.groups, counts, spec.m_step
+        )
     else:
         lower, upper = observer.points()
-        groups = fit_groups(lower, upper, quantizer.groups)
+        groups = fit_groups(lower, upper, quantizer.groups, m_step=spec.m_step)
     return groups.lower.float(), groups.upper.float()
 
 
@@ -61,12 +66,13 @@ def fit(model: nn.Module, statistics: Statistics) -> None:
     Raises:
         CalibrationError: A quantizer saw no data; names it.
     """
+    spec: QuantSpec = model.igq_spec  # type: ignore[assignment]
     found = []
     for name, layer in quantized_layers(model).items():
         for key, quantizer in layer.quantizers().items():
             full = f'{name}.{key}'.lstrip('.')
             observer = statistics.observers[full][quantizer.observes]
-            found.append((quantizer, bounds(quantizer, observer)))
+            found.append((quantizer, bounds(quantizer, observer, spec)))
     for quantizer, (lower, upper) in found:
         quantizer.set_bounds(lower, upper)
     for name, layer in quantized_layers(model).items():

@@ -197,13 +197,27 @@ class Histogram:
         self.maximum = max(self.maximum, other.maximum)
 
     def values(self) -> tuple[Tensor, Tensor]:
-        """Centres of the filled bins and their counts, (P,) each."""
+        """Centres of the filled bins and their counts, (P,) each.
+
+        The smallest and the largest value stand for themselves, so that
+        the 100th percentile is exact.
+        """
         if self.exponent is None:
             raise CalibrationError(_unseen(self.name))
         filled = self.counts.nonzero()[:, 0]
         centre = (filled.double() - self.BINS // 2 + 0.5) * 2.0**self.exponent
-        centre = centre.clamp(self.minimum, self.maximum)
-        return centre, self.counts[filled]
+        counts = self.counts[filled]
+        counts[0] -= 1
+        counts[-1] -= 1
+        if self.minimum == self.maximum:
+            return centre.new_tensor([self.minimum]), self.counts[filled]
+        ends = centre.new_tensor([self.minimum, self.maximum])
+        centre = torch.cat(
+            [ends[:1], centre.clamp(self.minimum, self.maximum), ends[1:]]
+        )
+        one = counts.new_ones(1)
+        counts = torch.cat([one, counts, one])
+        return centre[counts > 0], counts[counts > 0]
 
 
 def _unseen(name: str) -> str:

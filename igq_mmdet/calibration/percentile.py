@@ -1,18 +1,18 @@
 """Bounds of static quantizers: the best percentile (method, section 1)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from ..quantizers import fake_quantize, qparams
-
-# in percent; [D] in the method: the best of these by squared error
-CANDIDATES = (99.9, 99.99, 99.999, 100.0)
 
 
 def fit_static(
     values: Tensor,
     counts: Tensor,
     bits: int,
+    percentiles: Sequence[float],
     nonnegative: bool = False,
     strict_zero_point: bool = False,
 ) -> tuple[Tensor, Tensor]:
@@ -22,18 +22,19 @@ def fit_static(
         values (Tensor): Distinct values in ascending order, (P,).
         counts (Tensor): How often each occurred, (P,).
         bits (int): Width of a code in bits.
+        percentiles (Sequence[float]): Candidates in percent.
         nonnegative (bool): Fix the lower bound at 0. Defaults to False.
         strict_zero_point (bool): See ``quantizers.qparams``.
 
     Returns:
         tuple[Tensor, Tensor]: Lower and upper bound, (1,) each, float32.
-        Of equals the narrower wins.
+        The first of equals wins.
     """
     below = counts.cumsum(0)
     rows = values.float()[:, None]
     mass = counts.double()
     best: tuple[float, Tensor, Tensor] | None = None
-    for percent in CANDIDATES:
+    for percent in percentiles:
         lower = _order_statistic(values, below, 100 - percent)
         upper = _order_statistic(values, below, percent)
         if nonnegative:

@@ -18,7 +18,7 @@ def inner_detector(model: Any) -> nn.Module:
     """
     while _wraps(model):
         model = model.module
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def put_inner_detector(owner: Any, detector: nn.Module) -> None:

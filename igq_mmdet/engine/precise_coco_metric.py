@@ -1,5 +1,6 @@
 """mmdet's CocoMetric without its rounding to three decimals."""
 
+from typing import Any
 from unittest import mock
 
 from mmdet.evaluation.metrics import coco_metric
@@ -39,7 +40,7 @@ class PreciseCocoMetric(CocoMetric):
         runs = []
 
         class Remembered(coco_metric.COCOeval):
-            def __init__(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
                 super().__init__(*args, **kwargs)
                 runs.append(self)
 

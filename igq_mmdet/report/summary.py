@@ -57,7 +57,7 @@ class Summary(Mapping[str, PartSummary]):
         return sum((part.cost for part in self.values()), Cost())
 
     def __str__(self) -> str:
-        rows = [
+        rows: list[tuple[str, ...]] = [
             (
                 'part',
                 'layers',
