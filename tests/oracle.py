@@ -9,8 +9,6 @@ import math
 
 import numpy as np
 
-PERCENTILES = (99.9, 99.99, 99.999, 100.0)
-
 
 def f32(x):
     return float(np.float32(x))
@@ -221,11 +219,11 @@ def weight_quantizer(rows, bits, percents, strict=False):
     return best
 
 
-def static_bounds(values, bits, nonnegative=False, strict=False):
+def static_bounds(values, bits, percents, nonnegative=False, strict=False):
     """The best of the percentiles by squared error (section 1)."""
     ordered = sorted(values)
     best = None
-    for percent in PERCENTILES:
+    for percent in percents:
         lower = 0.0 if nonnegative else _order(ordered, 100 - percent)
         upper = _order(ordered, percent)
         pair = qparams(lower, upper, bits, strict)
