@@ -76,6 +76,7 @@ def quantize(
     return codes.clamp_(0, max_code(bits))
 
 
+@torch.no_grad()
 def fake_quantize(
     x: Tensor,
     scale: Tensor,
@@ -84,6 +85,8 @@ def fake_quantize(
     out: Tensor | None = None,
 ) -> Tensor:
     """Quantizes and dequantizes: ``s * (q - z)``, block by block.
+
+    Rounding has no gradient, and none is recorded.
 
     Args:
         x (Tensor): Values, (N, K).
