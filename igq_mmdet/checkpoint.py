@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ def save(
             raise CheckpointError(
                 f'{name} is not calibrated; call igq.calibrate before igq.save'
             )
-    tensors = _pack_codes(model.state_dict(), layers)
+    tensors = _packed_state(model)
     metadata = {
         'format': FORMAT,
         'format_version': str(FORMAT_VERSION),
@@ -110,7 +110,7 @@ def stored_bytes(model: nn.Module) -> int:
     Args:
         model (nn.Module): Quantized and frozen.
     """
-    tensors = _pack_codes(model.state_dict(), quantized_layers(model))
+    tensors = _packed_state(model)
     return sum(tensor.nbytes for tensor in tensors.values())
 
 
@@ -230,9 +230,8 @@ def unpacked_state(
     Raises:
         CheckpointError: Codes of a size that does not fit the model.
     """
-    layers = quantized_layers(model)
     state = dict(checkpoint.tensors)
-    for name, layer in layers.items():
+    for name, layer in _every_name(model):
         key = f'{name}{CODES}'.lstrip('.')
         if not isinstance(layer, QuantWeightModule) or key not in state:
             continue
@@ -256,11 +255,17 @@ def adopt_workloads(model: nn.Module, checkpoint: QuantCheckpoint) -> None:
             layer.workload = Workload(**stored[name])
 
 
-def _pack_codes(
-    state: Mapping[str, Tensor], layers: Mapping[str, QuantModule]
-) -> dict[str, Tensor]:
+def _every_name(model: nn.Module) -> Iterator[tuple[str, QuantModule]]:
+    """Quantized layers under every name that a state dict gives them."""
+    for name, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, QuantModule):
+            yield name, module
+
+
+def _packed_state(model: nn.Module) -> dict[str, Tensor]:
     tensors = {}
-    for key, value in state.items():
+    layers = dict(_every_name(model))
+    for key, value in model.state_dict().items():
         value = value.detach().cpu().contiguous()
         if key.endswith(CODES) or key == CODES[1:]:
             layer = layers[key[: -len(CODES)]]
@@ -323,5 +328,8 @@ def _write(
 ) -> None:
     if not path.parent.is_dir():
         raise CheckpointError(f'{path.parent}: no such folder; make it first')
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    try:
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f'{path}: not written ({error})') from error
