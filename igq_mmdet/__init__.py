@@ -12,9 +12,11 @@ Importing this package imports torch and nothing of OpenMMLab.
 """
 
 import sys
+from typing import Any
 
 from .calibration import calibrate, quantize
 from .checkpoint import load, save
+from .coverage import coverage
 from .errors import IGQError
 from .report.summary import summary
 from .spec import PartSpec, QuantSpec
@@ -30,8 +32,21 @@ __all__ = [
     'QuantSpec',
     '__version__',
     'calibrate',
+    'coverage',
     'load',
     'quantize',
     'save',
     'summary',
 ]
+
+# What needs OpenMMLab: looked up on first use, so that without it
+# everything else works.
+_MMDET = ('IGQDetector', 'IGQHook', 'PreciseCocoMetric')
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MMDET:
+        from . import engine
+
+        return getattr(engine, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -8,7 +8,7 @@ from torch import nn
 from .errors import SpecError
 from .modules.base import LayerConfig
 from .modules.conv import QuantConv2d
-from .modules.table import ATTENTION, quantized_class
+from .modules.table import ATTENTION, float_children, quantized_class
 from .spec import QuantSpec, did_you_mean
 
 # part -> where it lives in an mmdet detector; the longest prefix wins
@@ -56,9 +56,15 @@ def candidates(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
         tuple[str, nn.Module, str]: Name, layer and part.
     """
     detector = hasattr(model, 'backbone')
+    kept = tuple(
+        f'{name}.{child}.'.lstrip('.')
+        for name, module in model.named_modules()
+        for child in float_children(module)
+    )
     for name, module in model.named_modules():
         if quantized_class(module) is not None:
-            yield name, module, part_of(name, detector)
+            if not f'{name}.'.startswith(kept):
+                yield name, module, part_of(name, detector)
 
 
 def make_plan(model: nn.Module, spec: QuantSpec) -> dict[str, LayerConfig]:
@@ -91,7 +97,7 @@ def make_plan(model: nn.Module, spec: QuantSpec) -> dict[str, LayerConfig]:
     plan: dict[str, LayerConfig] = {}
     picture = _picture_layer(layers)
     for name, module, part in layers:
-        if name not in names or not _selected(name, spec):
+        if name not in names or not selected(name, spec):
             continue
         attention = quantized_class(module) in ATTENTION
         plan[name] = _configure(name, part, attention, name == picture, spec)
@@ -126,7 +132,8 @@ def _configure(
     )
 
 
-def _selected(name: str, spec: QuantSpec) -> bool:
+def selected(name: str, spec: QuantSpec) -> bool:
+    """Whether include and exclude let a layer be quantized."""
     if spec.include and not _matches(name, spec.include):
         return False
     return not _matches(name, spec.exclude)

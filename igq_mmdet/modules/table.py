@@ -49,3 +49,13 @@ def class_name(module: nn.Module) -> str:
 def quantized_class(module: nn.Module) -> type[QuantModule] | None:
     """The quantized class of a float layer, or None if it has none."""
     return LAYERS.get(class_name(module))
+
+
+def float_children(module: nn.Module) -> dict[str, str]:
+    """Children of an attention that stay in float, and why.
+
+    Args:
+        module (nn.Module): Float or quantized.
+    """
+    kind = quantized_class(module) or type(module)
+    return getattr(kind, 'FLOAT_CHILDREN', {})
