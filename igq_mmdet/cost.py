@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from .modules.base import QuantModule, QuantWeightModule, Workload
 from .modules.linear import QuantLinear
 from .modules.table import ATTENTION
-from .quantizers import packed_size
+from .quantizers import METHODS, packed_size
 
 FLOAT_BITS = 32
 
@@ -103,7 +103,7 @@ def layer_cost(
     config = layer.config
     sizes = (workload or layer.workload).sizes
     g = groups if groups is not None else config.groups
-    if config.method != 'igq':
+    if not METHODS[config.method].grouped:
         g = 1
     if isinstance(layer, ATTENTION):
         macs = sizes.get('macs', 0.0)

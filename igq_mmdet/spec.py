@@ -54,8 +54,10 @@ class QuantSpec:
         a_bits (int): Width of activation codes, 2 to 8. Defaults to 4.
         groups (int): Number of groups of every layer; the paper's "group
             size". Defaults to 12.
-        method (str): ``igq``, ``layerwise`` (one group) or ``upper_bound``
-            (every channel and row its own range). Defaults to ``igq``.
+        method (str): ``igq``, ``igq_integral`` (group steps are multiples
+            of one, an extension), ``layerwise`` (one group) or
+            ``upper_bound`` (every channel and row its own range). Defaults
+            to ``igq``.
         parts (str | Sequence[str] | Mapping[str, PartSpec | dict]): A
             preset (``detector``: every part, ``backbone``), part names, or
             part names with settings of their own. Defaults to

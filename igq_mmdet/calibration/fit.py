@@ -7,16 +7,21 @@ from torch import Tensor, nn
 
 from ..modules.base import QuantWeightModule, Workload
 from ..modules.swap import quantized_layers
-from ..quantizers import ActivationQuantizer, StaticQuantizer
+from ..quantizers import (
+    ActivationQuantizer,
+    IntegralGroupQuantizer,
+    StaticQuantizer,
+)
 from ..spec import QuantSpec
 from .collect import Statistics
+from .integral import fit_integral
 from .kmeans import fit_groups
 from .percentile import fit_static
 
 
 def bounds(
     quantizer: ActivationQuantizer, observer: Any, spec: QuantSpec
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """The bounds of one quantizer.
 
     Args:
@@ -25,7 +30,8 @@ def bounds(
         spec (QuantSpec): For ``static_percentiles`` and ``m_step``.
 
     Returns:
-        tuple[Tensor, Tensor]: Lower and upper bounds, (G,) each.
+        tuple[Tensor, ...]: What the quantizer's ``set_bounds`` takes: lower
+        and upper bounds, (G,) each, and s_0 where groups are integral.
 
     Raises:
         CalibrationError: The quantizer saw no data; names it.
@@ -52,6 +58,15 @@ def bounds(
         )
     else:
         lower, upper = observer.points()
+        if isinstance(quantizer, IntegralGroupQuantizer):
+            return fit_integral(
+                lower,
+                upper,
+                quantizer.groups,
+                quantizer.bits,
+                quantizer.strict_zero_point,
+                spec.m_step,
+            )
         groups = fit_groups(lower, upper, quantizer.groups, m_step=spec.m_step)
     return groups.lower.float(), groups.upper.float()
 
@@ -73,8 +88,8 @@ def fit(model: nn.Module, statistics: Statistics) -> None:
             full = f'{name}.{key}'.lstrip('.')
             observer = statistics.observers[full][quantizer.observes]
             found.append((quantizer, bounds(quantizer, observer, spec)))
-    for quantizer, (lower, upper) in found:
-        quantizer.set_bounds(lower, upper)
+    for quantizer, values in found:
+        quantizer.set_bounds(*values)
     for name, layer in quantized_layers(model).items():
         layer.workload = _per_image(
             statistics.workloads[name], statistics.images

@@ -6,6 +6,11 @@ from .channel_group import (
     ChannelGroupQuantizer,
     assign_channels,
 )
+from .integral_group import (
+    IntegralGroupQuantizer,
+    max_multiple,
+    round_base,
+)
 from .methods import METHODS, input_quantizer, softmax_quantizer
 from .packing import pack, packed_size, unpack
 from .row_group import RowBoundQuantizer, RowGroupQuantizer
@@ -18,6 +23,7 @@ __all__ = [
     'ActivationQuantizer',
     'ChannelBoundQuantizer',
     'ChannelGroupQuantizer',
+    'IntegralGroupQuantizer',
     'RowBoundQuantizer',
     'RowGroupQuantizer',
     'StaticQuantizer',
@@ -26,11 +32,13 @@ __all__ = [
     'fake_quantize',
     'input_quantizer',
     'max_code',
+    'max_multiple',
     'pack',
     'packed_size',
     'qparams',
     'quantize',
     'quantize_weight',
+    'round_base',
     'softmax_quantizer',
     'unpack',
 ]

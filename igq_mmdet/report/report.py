@@ -10,6 +10,7 @@ from torch import nn
 
 from ..atomic import replacing
 from ..checkpoint import stored_bytes
+from ..quantizers import METHODS
 from .environment import environment
 from .summary import summary
 
@@ -99,7 +100,7 @@ def run_name(spec: Any) -> str:
         spec (QuantSpec): The setting.
     """
     method = f'{spec.method}:{spec.groups}'
-    if spec.method != 'igq':
+    if not METHODS[spec.method].grouped:
         method = spec.method
     return f'{method} W{spec.w_bits}A{spec.a_bits}'
 

@@ -10,6 +10,7 @@ from ..modules.base import QuantModule, QuantWeightModule
 from ..modules.linear import QuantLinear
 from ..modules.swap import quantized_layers
 from ..modules.table import ATTENTION
+from ..quantizers import METHODS
 from .columns import format_rows
 
 
@@ -119,7 +120,7 @@ def _sum(layers: list[QuantModule]) -> PartSummary:
         x
         for x in layers
         if isinstance(x, (QuantLinear, *ATTENTION))
-        and x.config.method == 'igq'
+        and METHODS[x.config.method].grouped
     ]
     return PartSummary(
         len(layers),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..quantizers import METHODS
 from .columns import format_rows
 
 BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
@@ -54,7 +55,9 @@ def _row(run: Mapping[str, Any], full: Any) -> tuple[str, ...]:
     spec, metrics = run['spec'], run['metrics']
     seconds = run['calibration'].get('seconds', 0.0) + run['eval_seconds']
     kept = '/'.join(_kept(metrics, full, key) for key in (BOX, MASK))
-    groups = str(spec['groups']) if spec['method'] == 'igq' else '-'
+    groups = '-'
+    if METHODS[spec['method']].grouped:
+        groups = str(spec['groups'])
     parts = spec['parts']
     return (
         spec['method'],
