@@ -50,3 +50,15 @@ def __getattr__(name: str) -> Any:
 
         return getattr(engine, name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+# What needs OpenMMLab: looked up on first use, so that without it
+# everything else works.
+_MMDET = ('IGQDetector', 'IGQHook', 'PreciseCocoMetric')
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MMDET:
+        from . import engine
+
+        return getattr(engine, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

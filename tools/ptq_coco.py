@@ -17,6 +17,20 @@ DEMO_CHECKPOINT = ROOT / 'demo/swin_mini_mask_rcnn.safetensors'
 DEMO_COMPARE = 'layerwise,igq:8,igq:12,upper_bound'
 DEMO_BITS = ((4, 4), (6, 6), (8, 3))
 
+# What a quantized checkpoint says of itself.
+IN_FILE = (
+    'w_bits',
+    'a_bits',
+    'groups',
+    'method',
+    'parts',
+    'include',
+    'exclude',
+    'calib_images',
+    'calib_on_eval',
+    'seed',
+)
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -24,11 +38,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('checkpoint', nargs='?', help='its float weights')
     parser.add_argument('--w-bits', type=int, help='2 to 8, default 4')
     parser.add_argument('--a-bits', type=int, help='2 to 8, default 4')
+    parser.add_argument('--groups', type=int, help='a layer, default 12')
     parser.add_argument(
-        '--groups', type=int, default=12, help='groups a layer, default 12'
-    )
-    parser.add_argument(
-        '--method', default='igq', help='igq, layerwise or upper_bound'
+        '--method', help='default igq; also layerwise or upper_bound'
     )
     parser.add_argument(
         '--parts',
@@ -79,6 +91,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('--load evaluates one file; leave --compare and --save')
     if args.save and args.compare:
         parser.error('--save writes one setting; leave --compare out')
+    if args.method and args.compare:
+        parser.error('--compare names the methods; leave --method out')
+    if args.load:
+        for name in IN_FILE:
+            if getattr(args, name) != parser.get_default(name):
+                flag = '--' + name.replace('_', '-')
+                parser.error(f'--load takes it from the file; leave {flag}')
     return args
 
 
@@ -86,17 +105,18 @@ def settings(args: argparse.Namespace) -> list[igq.QuantSpec]:
     """The settings that the arguments ask for."""
     compare = args.compare
     bits: Any = ((args.w_bits or 4, args.a_bits or 4),)
-    demo = args.config is None and not (args.save or args.load)
-    if demo and compare is None and args.method == 'igq':
+    one = args.save or args.load or args.method or args.groups is not None
+    if args.config is None and compare is None and not one:
         compare = DEMO_COMPARE
         if args.w_bits is None and args.a_bits is None:
             bits = DEMO_BITS
-    names = compare or f'{args.method}:{args.groups}'
+    default_groups = 12 if args.groups is None else args.groups
+    names = compare or args.method or 'igq'
     specs = []
     for w_bits, a_bits in bits:
         for name in names.split(','):
-            method, _, groups = name.strip().partition(':')
-            if groups and not groups.isdigit():
+            method, sign, groups = name.strip().partition(':')
+            if sign and not groups.isdigit():
                 raise igq.IGQError(
                     f'--compare: {name!r} is not METHOD or METHOD:GROUPS'
                 )
@@ -104,7 +124,7 @@ def settings(args: argparse.Namespace) -> list[igq.QuantSpec]:
                 igq.QuantSpec(
                     w_bits=w_bits,
                     a_bits=a_bits,
-                    groups=int(groups or args.groups),
+                    groups=int(groups) if sign else default_groups,
                     method=method,
                     parts=args.parts,
                     include=args.include,
@@ -116,7 +136,7 @@ def settings(args: argparse.Namespace) -> list[igq.QuantSpec]:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluates what was asked for and prints the table."""
-    from igq_mmdet.engine.cli import load_config
+    from igq_mmdet.engine.cli import check_writable, load_config
     from igq_mmdet.engine.experiment import Experiment, use_threads
     from igq_mmdet.report import result_table
 
@@ -127,30 +147,33 @@ def run(args: argparse.Namespace) -> None:
     if args.config is None:
         os.chdir(ROOT)  # the demo's paths are relative to the project
         args.config, args.checkpoint = str(DEMO_CONFIG), str(DEMO_CHECKPOINT)
+    if args.save:
+        check_writable(args.save)
     use_threads(args.threads)
     config = load_config(args.config, args.cfg_options)
     experiment = Experiment(config, args.work_dir, args.quiet)
     if args.checkpoint:
         experiment.load_float(args.checkpoint)
-        if not args.skip_float:
-            experiment.run_float()
+    with_float = bool(args.checkpoint) and not args.skip_float
     if args.load:
-        experiment.run_checkpoint(args.load)
+        experiment.run_checkpoint(args.load, with_float)
     else:
         images = experiment.images(
             args.calib_images, args.seed, args.calib_on_eval
         )
-        print(
-            f'calibration images {list(images.image_ids)}, seed {args.seed}',
-            flush=True,
-        )
-        experiment.run_settings(specs, images, args.save)
+        if not args.quiet:
+            chosen = list(images.image_ids)
+            print(f'calibration images {chosen}, seed {args.seed}', flush=True)
+        experiment.run_settings(specs, images, args.save, with_float)
+    path = experiment.write()
     print(result_table(experiment.report.data))
+    if args.quiet:
+        return
     if args.save:
         size = os.path.getsize(args.save)
         full = experiment.float_bytes
         print(f'{args.save}: {size} bytes, 1/{full / size:.2f} of float32')
-    print(f'report: {experiment.write()}')
+    print(f'report: {path}')
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -159,7 +182,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         run(args)
     except igq.IGQError as error:
-        print(f'error: {error}', file=sys.stderr)
+        # reasons that others gave may span lines
+        print('error:', ' '.join(str(error).split()), file=sys.stderr)
         return 1
     return 0
 

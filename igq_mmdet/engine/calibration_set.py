@@ -1,5 +1,7 @@
 """The images a detector is calibrated on: seeded, listed, checked."""
 
+import contextlib
+import io
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +36,11 @@ class CalibrationSet:
     def __len__(self) -> int:
         return len(self.indices)
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where the images lie."""
+        return tuple(image_path(self.dataset, i) for i in self.indices)
+
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Batches of one image, as a detector's ``test_step`` takes them.
 
@@ -49,7 +56,7 @@ class CalibrationSet:
                 reason = str(error).strip().splitlines() or [repr(error)]
                 raise DataError(
                     f'{path}: calibration image cannot be read '
-                    f'({reason[0]}); replace it or choose another --seed'
+                    f'({reason[0]}); replace it or choose another seed'
                 ) from error
             yield pseudo_collate([sample])
 
@@ -65,12 +72,15 @@ def build_dataset(config: Mapping[str, Any], what: str) -> Any:
         DataError: The annotations cannot be read, or there are none.
     """
     try:
-        dataset = DATASETS.build(dict(config))
+        # pycocotools tells its progress to stdout, where the table goes
+        with contextlib.redirect_stdout(io.StringIO()):
+            dataset = DATASETS.build(dict(config))
     except FileNotFoundError as error:
         raise DataError(
-            f'{what}: {error.filename or error} is not there'
+            f'{what}: {error.filename or error} is not there; mend data_root '
+            'or ann_file'
         ) from error
-    except (ValueError, KeyError, AssertionError, TypeError) as error:
+    except Exception as error:  # a dataset can be any code
         name = os.path.join(
             str(config.get('data_root', '')), str(config.get('ann_file', ''))
         )
@@ -80,26 +90,6 @@ def build_dataset(config: Mapping[str, Any], what: str) -> Any:
     if len(dataset) == 0:
         raise DataError(f'{what}: {config.get("ann_file")} lists no images')
     return dataset
-
-
-def check_images_exist(dataset: Any, what: str) -> None:
-    """Every image that the annotations list must be there.
-
-    Args:
-        dataset: An mmdet dataset on a local disk.
-        what (str): What it is for, for messages.
-
-    Raises:
-        DataError: Names the annotation file and the first missing image.
-    """
-    paths = [_path(dataset, index) for index in range(len(dataset))]
-    missing = [p for p in paths if '://' not in p and not os.path.isfile(p)]
-    if missing:
-        raise DataError(
-            f'{what}: {getattr(dataset, "ann_file", "annotations")} lists '
-            f'{len(missing)} of {len(paths)} images that are not there, '
-            f'first {missing[0]}'
-        )
 
 
 def choose_images(
@@ -123,6 +113,11 @@ def choose_images(
         DataError: Too many images asked for, or images of the evaluation
             drawn without leave.
     """
+    for name, value in (('number of images', num_images), ('seed', seed)):
+        if not isinstance(value, int) or value < 0:
+            raise DataError(
+                f'calibration {name} must be an integer from 0, got {value!r}'
+            )
     if not 1 <= num_images <= len(dataset):
         raise DataError(
             f'cannot calibrate on {num_images} images; the calibration set '
@@ -136,13 +131,12 @@ def choose_images(
     evaluated: tuple[Any, ...] = ()
     if evaluation is not None:
         there = {
-            os.path.abspath(_path(evaluation, index))
-            for index in range(len(evaluation))
+            image_path(evaluation, index) for index in range(len(evaluation))
         }
         evaluated = tuple(
             image_id
             for image_id, index in zip(ids, indices, strict=True)
-            if os.path.abspath(_path(dataset, index)) in there
+            if image_path(dataset, index) in there
         )
     if evaluated and not allow_evaluation:
         raise DataError(
@@ -153,8 +147,15 @@ def choose_images(
     return CalibrationSet(dataset, indices, seed, ids, evaluated)
 
 
-def _path(dataset: Any, index: int) -> str:
-    return str(dataset.get_data_info(index).get('img_path', f'#{index}'))
+def image_path(dataset: Any, index: int) -> str:
+    """Where an image lies: an absolute path or an address.
+
+    Args:
+        dataset: An mmdet dataset.
+        index (int): Of the image.
+    """
+    path = str(dataset.get_data_info(index).get('img_path', f'#{index}'))
+    return path if '://' in path else os.path.abspath(path)
 
 
 def _image_id(dataset: Any, index: int) -> Any:

@@ -29,12 +29,33 @@ def load_config(filename: str, options: Sequence[str] = ()) -> Config:
         raise DataError(
             f'{filename}: cannot be read as a config ({reason})'
         ) from error
-    values = {}
     for option in options:
         key, sign, value = option.partition('=')
         if not sign:
             raise SpecError(f'--cfg-options: {option!r} is not key=value')
-        values[key] = DictAction._parse_iterable(value)
-    config.merge_from_dict(values)
+        try:
+            config.merge_from_dict({key: DictAction._parse_iterable(value)})
+        except Exception as error:  # mmengine asserts on what does not fit
+            raise SpecError(
+                f'--cfg-options: {option!r} does not fit the config ({error})'
+            ) from error
     init_default_scope(config.get('default_scope', 'mmdet'))
     return config
+
+
+def check_writable(filename: str) -> None:
+    """Finds out before hours of work whether a file can be written.
+
+    Args:
+        filename (str): A file to be made.
+
+    Raises:
+        DataError: Its folder is missing or read-only, or it is a folder.
+    """
+    folder = os.path.dirname(os.path.abspath(filename))
+    if not os.path.isdir(folder):
+        raise DataError(f'{folder}: no such folder; make it first')
+    if os.path.isdir(filename):
+        raise DataError(f'{filename}: is a folder; name a file in it')
+    if not os.access(folder, os.W_OK):
+        raise DataError(f'{folder}: cannot be written to')

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +15,15 @@ from torch import nn
 from tqdm import tqdm
 
 from .. import checkpoint as checkpoints
-from ..errors import DataError, SpecError
+from ..errors import DataError, IGQError, SpecError
 from ..report import Report, run_name, write_report
 from ..spec import QuantSpec
 from .calib_config import calibration_set
-from .calibration_set import CalibrationSet, build_dataset, check_images_exist
+from .calibration_set import CalibrationSet
+from .evaluation_set import evaluation_set, unreadable_image
 from .float_checkpoint import load_float_checkpoint
+from .igq_hook import IGQHook
+from .precise_coco_metric import report_unrounded
 from .progress_hook import ProgressHook
 from .ptq import DetectorCalibration, checkpoint_info
 
@@ -30,26 +34,24 @@ class Experiment:
     Args:
         config (Config): A test config; it is changed.
         work_dir (str): For logs and the report.
-        quiet (bool): No progress bars and no evaluator's prints. Defaults
-            to False.
+        quiet (bool): No progress bars. Defaults to False.
+
+    Raises:
+        SpecError: The config cannot be built or evaluates nothing.
+        DataError: Annotations or images are missing.
     """
 
     def __init__(
         self, config: Config, work_dir: str, quiet: bool = False
     ) -> None:
-        if config.get('test_dataloader') is None:
-            raise SpecError('the config has no test_dataloader')
-        dataset_config = config.test_dataloader.dataset
-        evaluation = build_dataset(dataset_config, 'test_dataloader')
-        check_images_exist(evaluation, 'test_dataloader')
+        self.evaluation = evaluation_set(config)
         prepare_config(config, work_dir)
         self.quiet = quiet
-        self.runner = Runner.from_cfg(config)
+        self.runner = build_runner(config)
         self.progress = None if quiet else ProgressHook()
         if self.progress is not None:
             self.runner.register_hook(self.progress)
         self.config = config
-        self.evaluation = evaluation
         self.detector: nn.Module = self.runner.model
         self.report = Report()
 
@@ -96,39 +98,52 @@ class Experiment:
         specs: Sequence[QuantSpec],
         images: CalibrationSet,
         save: str | None = None,
+        with_float: bool = False,
     ) -> None:
         """Calibrates once and evaluates every setting.
+
+        Everything that can be wrong with a setting or an image shows, and
+        the checkpoint is written, before anything is evaluated.
 
         Args:
             specs (Sequence[QuantSpec]): The settings.
             images (CalibrationSet): What to calibrate on.
             save (str, optional): Where to write the quantized checkpoint
-                of the first setting, before it is evaluated.
+                of the first setting.
+            with_float (bool): Evaluate the float detector first. Defaults
+                to False.
         """
         calibration = DetectorCalibration(
             self.detector, images, specs, self._bar
         )
-        for spec in specs:
+        qmodel, record = calibration.apply(specs[0])
+        if save is not None:
+            info = checkpoint_info(record, self.config.pretty_text)
+            checkpoints.save(qmodel, save, info)
+        if with_float:
+            self.run_float()
+        self._run(qmodel, record.to_dict())
+        for spec in specs[1:]:
             qmodel, record = calibration.apply(spec)
-            if save is not None:
-                info = checkpoint_info(record, self.config.pretty_text)
-                checkpoints.save(qmodel, save, info)
-                save = None
             self._run(qmodel, record.to_dict())
 
-    def run_checkpoint(self, filename: str) -> None:
+    def run_checkpoint(self, filename: str, with_float: bool = False) -> None:
         """Evaluates a quantized checkpoint.
 
         Args:
             filename (str): From :func:`igq_mmdet.save`.
+            with_float (bool): Evaluate the float detector first. Defaults
+                to False.
         """
         loaded = checkpoints.read(filename)
         qmodel = checkpoints.restore(self.detector, loaded)
+        if with_float:
+            self.run_float()
         self._run(qmodel, loaded.info.get('calibration', {}))
 
     def evaluate(
         self, model: nn.Module, label: str
-    ) -> tuple[dict[str, float], float]:
+    ) -> tuple[dict[str, Any], float]:
         """Runs the test loop on a model.
 
         Args:
@@ -136,7 +151,10 @@ class Experiment:
             label (str): For the progress bar.
 
         Returns:
-            tuple[dict[str, float], float]: Metrics and seconds.
+            tuple[dict, float]: Metrics and seconds.
+
+        Raises:
+            DataError: An image does not decode; names it.
         """
         if self.progress is not None:
             self.progress.label = label
@@ -145,10 +163,16 @@ class Experiment:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 metrics = self.runner.test()
+        except Exception as error:
+            path = unreadable_image(error)
+            if path is None:
+                raise
+            raise DataError(
+                f'{path}: evaluation image does not decode; replace it'
+            ) from error
         finally:
             self.runner.model = self.detector
-        seconds = time.perf_counter() - start
-        return {k: float(v) for k, v in metrics.items()}, seconds
+        return metrics, time.perf_counter() - start
 
     def write(self) -> str:
         """Writes the report and returns its path."""
@@ -172,8 +196,8 @@ def prepare_config(config: Config, work_dir: str) -> None:
     """Makes a test config fit for evaluating many models in one process.
 
     Args:
-        config (Config): It is changed: unrounded COCO metrics, no hooks
-            that quantize, warnings only on the terminal.
+        config (Config): It is changed: no hooks that quantize, warnings
+            only on the terminal.
         work_dir (str): For logs.
     """
     config.work_dir = work_dir
@@ -181,31 +205,47 @@ def prepare_config(config: Config, work_dir: str) -> None:
     config.resume = False
     config.log_level = 'WARNING'
     config.launcher = config.get('launcher', 'none')
-    evaluators = config.get('test_evaluator')
-    if evaluators is None:
-        raise SpecError('the config has no test_evaluator')
-    for evaluator in (
-        evaluators if isinstance(evaluators, list) else [evaluators]
-    ):
-        if evaluator.get('type') in ('CocoMetric', 'mmdet.CocoMetric'):
-            evaluator['type'] = 'igq_mmdet.PreciseCocoMetric'
-            check_annotations(evaluator.get('ann_file'))
     config.custom_hooks = [
         hook
-        for hook in config.get('custom_hooks', [])
-        if hook.get('type') != 'igq_mmdet.IGQHook'
+        for hook in config.get('custom_hooks') or []
+        if hook.get('type') not in ('igq_mmdet.IGQHook', IGQHook)
     ]
 
 
-def check_annotations(filename: str | None) -> None:
-    """Raises DataError if an annotation file is not there."""
-    if filename and '://' not in filename and not os.path.isfile(filename):
-        raise DataError(
-            f'test_evaluator: {filename} is not there; mend ann_file'
-        )
+def build_runner(config: Config) -> Runner:
+    """Builds a Runner whose log goes to stderr, not between the results.
+
+    Args:
+        config (Config): From :func:`prepare_config`.
+
+    Raises:
+        SpecError: mmengine cannot build what the config says.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            runner = Runner.from_cfg(config)
+        with contextlib.redirect_stdout(io.StringIO()):
+            report_unrounded(runner.test_evaluator)
+    except IGQError:
+        raise
+    except Exception as error:  # a config can name any code
+        raise SpecError(
+            f'the config cannot be built ({type(error).__name__}: {error})'
+        ) from error
+    return runner
 
 
 def use_threads(threads: int | None) -> None:
-    """Sets torch's threads, if asked for."""
-    if threads is not None:
-        torch.set_num_threads(threads)
+    """Sets torch's threads, if asked for.
+
+    Args:
+        threads (int, optional): At least 1.
+
+    Raises:
+        SpecError: Not a number of threads.
+    """
+    if threads is None:
+        return
+    if threads < 1:
+        raise SpecError(f'threads must be at least 1, got {threads}')
+    torch.set_num_threads(threads)

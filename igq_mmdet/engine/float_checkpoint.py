@@ -6,6 +6,7 @@ quantized.
 """
 
 import os
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -106,10 +107,11 @@ def read_float_checkpoint(filename: str) -> dict[str, Tensor]:
     except CheckpointError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
         raise CheckpointError(
-            f'{filename}: cannot be read as a checkpoint ({reason})'
+            f'{filename}: cannot be read as a checkpoint ({_reason(error)})'
         ) from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f'{filename}: holds no state dict of tensors')
     if QUANTIZED in content:
         raise CheckpointError(
             f'{filename}: is quantized already; use it with --load'
@@ -139,6 +141,26 @@ def load_float_checkpoint(model: nn.Module, filename: str) -> None:
             first keys that do not fit.
     """
     state = read_float_checkpoint(filename)
+    problem = misfit(model, state)
+    if problem:
+        raise CheckpointError(f'{filename}: {problem}')
+    own = model.state_dict()
+    model.load_state_dict(
+        {key: value for key, value in state.items() if key in own},
+        strict=False,
+    )
+
+
+def misfit(model: nn.Module, state: Mapping[str, Tensor]) -> str | None:
+    """Why a state dict does not fit a model; mmengine would only log it.
+
+    Args:
+        model (nn.Module): A float detector.
+        state (Mapping[str, Tensor]): What is going to be loaded into it.
+
+    Returns:
+        str, optional: One line that names the first keys that do not fit.
+    """
     own = model.state_dict()
     missing = [k for k in own if k not in state and not _derived(k)]
     unknown = [k for k in state if k not in own and not _derived(k)]
@@ -156,15 +178,25 @@ def load_float_checkpoint(model: nn.Module, filename: str) -> None:
         )
         if keys
     ]
-    if problems:
-        raise CheckpointError(
-            f'{filename}: made for another architecture than the config; '
-            'keys ' + '; '.join(problems)
-        )
-    model.load_state_dict(
-        {key: value for key, value in state.items() if key in own},
-        strict=False,
+    if not problems:
+        return None
+    return 'made for another architecture than the config; keys ' + '; '.join(
+        problems
     )
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, without advice to read it unsafely."""
+    text = str(error).strip() or repr(error)
+    found = re.search(r'(?:GLOBAL|type) ([\w.]+)', text)
+    if 'Weights only' in text and found:
+        return (
+            f'it holds {found.group(1)}, which is no weight; objects other '
+            'than weights and logs are not loaded'
+        )
+    if 'Weights only' in text:
+        return 'damaged, or not a file of weights'
+    return text.splitlines()[0]
 
 
 def _derived(key: str) -> bool:

@@ -1,5 +1,6 @@
 """A detector that is quantized by its config alone."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,11 +9,11 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import Tensor
 
 from .. import checkpoint as checkpoints
-from ..errors import SpecError
+from ..errors import CheckpointError, DataError, SpecError
 from ..registry import MODELS
 from ..spec import QuantSpec
 from .calib_config import calibration_set
-from .float_checkpoint import QUANTIZED
+from .float_checkpoint import QUANTIZED, misfit
 from .ptq import DetectorCalibration
 
 
@@ -31,6 +32,13 @@ class IGQDetector(BaseModel):
             ``allow_evaluation``, see :class:`IGQHook`. Needed with a float
             checkpoint.
         init_cfg (dict, optional): See ``BaseModule``.
+
+    Raises:
+        SpecError: Neither a spec nor a quantized checkpoint, or both and
+            they differ.
+        CheckpointError: The checkpoint is for another model.
+        DataError: Without ``allow_evaluation``, a calibration image is
+            met again.
     """
 
     def __init__(
@@ -43,6 +51,7 @@ class IGQDetector(BaseModel):
         super().__init__(init_cfg=init_cfg)
         self.spec = None if spec is None else QuantSpec.from_dict(spec)
         self.calib = calib
+        self._reserved: frozenset[str] = frozenset()
         self.detector = MMENGINE_MODELS.build(dict(detector))
         # the detector brings its own preprocessor
         self.data_preprocessor = self.detector.data_preprocessor
@@ -66,11 +75,20 @@ class IGQDetector(BaseModel):
         images = calibration_set(self.calib)
         calibration = DetectorCalibration(self.detector, images, [self.spec])
         self.detector, _ = calibration.apply(self.spec)
+        if not (self.calib or {}).get('allow_evaluation'):
+            self._reserved = frozenset(images.paths)
 
     def test_step(self, data: Any) -> Any:
         """Quantizes if that was not done yet, then predicts."""
         if not self.quantized:
             self.quantize()
+        for sample in data.get('data_samples') or ():
+            path = os.path.abspath(getattr(sample, 'img_path', ''))
+            if path in self._reserved:
+                raise DataError(
+                    f'{path}: evaluation image was calibrated on; use '
+                    'another calib dataset, or set allow_evaluation=True'
+                )
         return self.detector.test_step(data)
 
     val_step = test_step
@@ -102,6 +120,15 @@ class IGQDetector(BaseModel):
                 if not name.startswith('detector.'):
                     renamed = f'{prefix}detector.{name}'
                     state_dict[renamed] = state_dict.pop(key)
+            problem = misfit(
+                self.detector,
+                {
+                    key.removeprefix(f'{prefix}detector.'): value
+                    for key, value in state_dict.items()
+                },
+            )
+            if problem:
+                raise CheckpointError(f'checkpoint: {problem}')
         super()._load_from_state_dict(
             state_dict, prefix, local_metadata, *args
         )

@@ -10,14 +10,15 @@ from mmengine.runner import Runner
 from torch import nn
 
 from .. import checkpoint as checkpoints
-from ..errors import SpecError
+from ..errors import CheckpointError, SpecError
 from ..registry import HOOKS
 from ..report import Report, write_report
 from ..report.summary import summary
 from ..spec import QuantSpec
 from .calib_config import calibration_set
-from .float_checkpoint import QUANTIZED
+from .float_checkpoint import QUANTIZED, misfit
 from .inner_detector import inner_detector, put_inner_detector
+from .precise_coco_metric import report_unrounded
 from .ptq import DetectorCalibration, checkpoint_info
 
 
@@ -28,7 +29,8 @@ class IGQHook(Hook):
     With a float checkpoint it calibrates on ``calib_dataset``; with a
     quantized one (``load_from='q.safetensors'``) it rebuilds the model
     from the file, strictly. The float model itself is never changed, so
-    EMA, training and test-time augmentation go on as before.
+    EMA, training and test-time augmentation go on as before. COCO metrics
+    lose their rounding to three decimals.
 
     Args:
         spec (dict, optional): Fields of :class:`QuantSpec`. May be left
@@ -42,6 +44,8 @@ class IGQHook(Hook):
     Raises:
         SpecError: Neither a spec nor a quantized checkpoint, or both and
             they differ.
+        CheckpointError: Before testing: the checkpoint is for another
+            model.
     """
 
     # after EMAHook has put its weights in place
@@ -58,6 +62,7 @@ class IGQHook(Hook):
         self.save = save
         self._float: nn.Module | None = None
         self._loaded: checkpoints.QuantCheckpoint | None = None
+        self._misfit: str | None = None
         self._calibration: dict[str, Any] = {}
         self._started = 0.0
 
@@ -65,8 +70,14 @@ class IGQHook(Hook):
         self, runner: Runner, checkpoint: dict[str, Any]
     ) -> None:
         """Takes a quantized checkpoint out of mmengine's hands."""
+        model = inner_detector(runner.model)
         loaded = checkpoint.get(QUANTIZED)
         if loaded is None:
+            state = checkpoint.get('state_dict', checkpoint)
+            prefix = 'module.'  # mmengine strips it as well
+            self._misfit = misfit(
+                model, {k.removeprefix(prefix): v for k, v in state.items()}
+            )
             return
         if self.spec is not None and self.spec != loaded.spec:
             raise SpecError(
@@ -75,17 +86,19 @@ class IGQHook(Hook):
             )
         self._loaded = loaded
         # what mmengine copies next: the float model onto itself
-        model = runner.model
-        model = getattr(model, 'module', model)
         checkpoint['state_dict'] = model.state_dict()
+
+    def before_train(self, runner: Runner) -> None:
+        """Training may start from a checkpoint that fits in part."""
+        self._misfit = None
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Puts the quantized copy in place."""
-        self._enter(runner, runner.test_dataloader.dataset)
+        self._enter(runner, runner.test_loop)
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Puts the quantized copy in place."""
-        self._enter(runner, runner.val_dataloader.dataset)
+        self._enter(runner, runner.val_loop)
 
     def after_test_epoch(
         self, runner: Runner, metrics: dict[str, float] | None = None
@@ -99,12 +112,18 @@ class IGQHook(Hook):
         """Puts the float model back and writes the report."""
         self._leave(runner, metrics)
 
-    def _enter(self, runner: Runner, evaluation: Any) -> None:
+    def _enter(self, runner: Runner, loop: Any) -> None:
+        if self._misfit is not None:
+            raise CheckpointError(f'{runner._load_from}: {self._misfit}')
+        if self._float is not None:  # the last evaluation was broken off
+            put_inner_detector(runner, self._float)
+        report_unrounded(loop.evaluator)
         self._float = inner_detector(runner.model)
         if self._loaded is not None:
             qmodel = checkpoints.restore(self._float, self._loaded)
             self._calibration = self._loaded.info.get('calibration', {})
         else:
+            evaluation = loop.dataloader.dataset
             qmodel = self._calibrate(runner, self._float, evaluation)
         runner.logger.info(f'quantized:\n{summary(qmodel)}')
         put_inner_detector(runner, qmodel)

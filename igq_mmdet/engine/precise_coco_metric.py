@@ -5,6 +5,7 @@ from unittest import mock
 
 from mmdet.evaluation.metrics import coco_metric
 from mmdet.evaluation.metrics.coco_metric import CocoMetric
+from mmengine.evaluator import Evaluator
 
 from ..registry import METRICS
 
@@ -17,6 +18,17 @@ STATS = {
     'mAP_m': 4,
     'mAP_l': 5,
 }
+
+
+def report_unrounded(evaluator: Evaluator) -> None:
+    """Turns the CocoMetrics of a config into precise ones, in place.
+
+    Args:
+        evaluator (Evaluator): Of a test or validation loop.
+    """
+    for metric in evaluator.metrics:
+        if type(metric) is CocoMetric:
+            metric.__class__ = PreciseCocoMetric
 
 
 @METRICS.register_module()

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from ..version import __version__
+
 PACKAGES = (
-    'igq_mmdet',
     'torch',
     'torchvision',
     'numpy',
@@ -29,6 +30,7 @@ def environment() -> dict[str, Any]:
     """
     return {
         'versions': {
+            'igq_mmdet': __version__,
             'python': platform.python_version(),
             **{name: _version(name) for name in PACKAGES},
         },

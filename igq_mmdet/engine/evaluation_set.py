@@ -1,0 +1,61 @@
+"""Checks of what AP is measured on, before anything is computed."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import DataError, SpecError
+from .calibration_set import build_dataset, image_path
+
+WHAT = 'test_dataloader'
+
+
+def evaluation_set(config: Mapping[str, Any]) -> Any:
+    """Builds the evaluation dataset; every image must be there.
+
+    Args:
+        config (Mapping): A test config.
+
+    Returns:
+        Dataset: The evaluation dataset.
+
+    Raises:
+        SpecError: The config evaluates nothing.
+        DataError: Annotations or images are missing; names the files.
+    """
+    for field in (WHAT, 'test_evaluator', 'test_cfg'):
+        if config.get(field) is None:
+            raise SpecError(f'the config has no {field}')
+    evaluators = config['test_evaluator']
+    if isinstance(evaluators, Mapping):
+        evaluators = [evaluators]
+    for evaluator in evaluators:
+        name = evaluator.get('ann_file')
+        if name and '://' not in name and not os.path.isfile(name):
+            raise DataError(
+                f'test_evaluator: {name} is not there; mend ann_file'
+            )
+    dataset = build_dataset(config[WHAT]['dataset'], WHAT)
+    paths = [image_path(dataset, index) for index in range(len(dataset))]
+    missing = [p for p in paths if '://' not in p and not os.path.isfile(p)]
+    if missing:
+        annotations = getattr(dataset, 'ann_file', 'the dataset')
+        raise DataError(
+            f'{WHAT}: {annotations} lists {len(missing)} of {len(paths)} '
+            f'images that are not there, first {missing[0]}'
+        )
+    return dataset
+
+
+def unreadable_image(error: Exception) -> str | None:
+    """The image that mmcv could not decode, if that is what went wrong.
+
+    Args:
+        error (Exception): Raised while testing, perhaps in a worker.
+
+    Returns:
+        str, optional: Its path.
+    """
+    found = re.search(r'failed to load image: (.+)', str(error))
+    return found.group(1).strip() if found else None
