@@ -1,0 +1,24 @@
+# Trains the demo's Cascade Mask R-CNN with mmdet's tools/train.py, on all 64
+# images, also those it is evaluated on. Backbone, neck and RPN start from the
+# shipped Mask R-CNN; the backbone stays as it is.
+_base_ = './cascade-mask-rcnn_swin-mini_demo.py'
+custom_imports = dict(
+    imports=['igq_mmdet.engine'], allow_failed_imports=False
+)  # reads safetensors
+load_from = 'demo/swin_mini_mask_rcnn.safetensors'
+iters = 1200
+
+model = dict(backbone=dict(frozen_stages=4))
+train_cfg = dict(max_iters=iters, val_interval=iters)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=False,
+        begin=50,
+        end=iters,
+        eta_min=1e-6,
+    ),
+]
+default_hooks = dict(checkpoint=dict(interval=300), logger=dict(interval=50))
+env_cfg = dict(mp_cfg=dict(opencv_num_threads=1))
