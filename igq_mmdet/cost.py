@@ -126,7 +126,7 @@ def layer_cost(
             layer.out_features,
             config.w_bits,
             config.a_bits,
-            g,
+            g if tokens else 1,
         )
     else:
         macs = sizes.get('macs', 0.0)
