@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,6 +125,11 @@ class QuantSpec:
         ):
             values = _percentiles(name, getattr(self, name), top)
             object.__setattr__(self, name, values)
+        if not isinstance(self.layer_groups, Mapping):
+            raise SpecError(
+                'layer_groups must give a number by layer name, got '
+                f'{self.layer_groups!r}'
+            )
         groups = dict(self.layer_groups)
         for layer, value in groups.items():
             _check_int(f'layer_groups[{layer!r}]', value, 1, None)
@@ -234,16 +239,24 @@ def _check_numbers(spec: Any, kind: str) -> None:
             _check_int(name, value, MIN_BITS, MAX_BITS)
 
 
+def _tuple(name: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, Iterable):
+        raise SpecError(f'{name} must be a list, got {value!r}')
+    return tuple(value)
+
+
 def _strings(name: str, value: Any) -> tuple[str, ...]:
-    values = (value,) if isinstance(value, str) else tuple(value)
+    values = (value,) if isinstance(value, str) else _tuple(name, value)
     for item in values:
         if not isinstance(item, str) or not item:
-            raise SpecError(f'{name} must hold patterns, got {item!r}')
+            raise SpecError(
+                f'{name} must hold names or patterns, got {item!r}'
+            )
     return values
 
 
 def _percentiles(name: str, value: Any, top: int) -> tuple[float, ...]:
-    values = tuple(value)
+    values = _tuple(name, value)
     if not values:
         raise SpecError(f'{name} is empty; give at least one')
     for item in values:
@@ -263,18 +276,23 @@ def _normal_parts(parts: Any) -> Any:
         if parts in PRESETS:
             return parts
         parts = [name.strip() for name in parts.split(',')]
+    names = _strings('parts', parts)
+    if not names:
+        raise SpecError('parts is empty; name at least one')
     if isinstance(parts, Mapping):
         return {
             name: own if isinstance(own, PartSpec) else _part_spec(name, own)
             for name, own in parts.items()
         }
-    names = _strings('parts', parts)
-    if not names:
-        raise SpecError('parts is empty; name at least one')
     return names
 
 
 def _part_spec(name: str, own: Any) -> PartSpec:
+    if not isinstance(own, Mapping):
+        raise SpecError(
+            f'part {name!r} must have settings like {{"w_bits": 8}}, '
+            f'got {own!r}'
+        )
     known = [f.name for f in dataclasses.fields(PartSpec)]
     for key in own:
         _check_choice(f'field of part {name!r}', key, known)
