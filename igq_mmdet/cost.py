@@ -42,10 +42,14 @@ def linear_bops(
     w_bits: int,
     a_bits: int,
     groups: int,
+    fixed: bool = False,
 ) -> float:
     """BOPs of a fully connected layer: the group terms only when G > 1.
 
     ``MACs * b_w * b_a + 32 * (N * D * g + 2 * N * C + 4 * C * g)``
+
+    The last two are the ranges of channels and their distances to groups:
+    none where groups are fixed.
 
     Args:
         tokens (float): N.
@@ -54,14 +58,14 @@ def linear_bops(
         w_bits (int): b_w.
         a_bits (int): b_a.
         groups (int): g.
+        fixed (bool): Whether groups are those of calibration. Defaults to
+            False.
     """
     bops = tokens * inputs * outputs * w_bits * a_bits
     if groups > 1:
-        bops += FLOAT_BITS * (
-            tokens * outputs * groups
-            + 2 * tokens * inputs
-            + 4 * inputs * groups
-        )
+        bops += FLOAT_BITS * tokens * outputs * groups
+    if groups > 1 and not fixed:
+        bops += FLOAT_BITS * (2 * tokens * inputs + 4 * inputs * groups)
     return bops
 
 
@@ -127,6 +131,7 @@ def layer_cost(
             config.w_bits,
             config.a_bits,
             g if tokens else 1,
+            METHODS[config.method].fixed,
         )
     else:
         macs = sizes.get('macs', 0.0)

@@ -1,6 +1,7 @@
 """Which layer belongs to which part and gets which settings."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from torch import nn
@@ -8,7 +9,9 @@ from torch import nn
 from .errors import SpecError
 from .modules.base import LayerConfig
 from .modules.conv import QuantConv2d
+from .modules.norm_pairs import norm_pairs
 from .modules.table import ATTENTION, float_children, quantized_class
+from .quantizers import METHODS
 from .spec import QuantSpec, did_you_mean
 
 # part -> where it lives in an mmdet detector; the longest prefix wins
@@ -96,11 +99,14 @@ def make_plan(model: nn.Module, spec: QuantSpec) -> dict[str, LayerConfig]:
     _check_patterns(spec, names)
     plan: dict[str, LayerConfig] = {}
     picture = _picture_layer(layers)
+    norms = norm_pairs(model)
     for name, module, part in layers:
         if name not in names or not selected(name, spec):
             continue
         attention = quantized_class(module) in ATTENTION
         plan[name] = _configure(name, part, attention, name == picture, spec)
+        if not _applies(plan[name].method, attention, name in norms):
+            plan[name] = replace(plan[name], method='layerwise')
     if not plan:
         raise SpecError('include and exclude leave no layer to quantize')
     for name in spec.layer_groups:
@@ -110,6 +116,13 @@ def make_plan(model: nn.Module, spec: QuantSpec) -> dict[str, LayerConfig]:
                 f'quantized layer{did_you_mean(name, plan)}'
             )
     return plan
+
+
+def _applies(method: str, attention: bool, after_norm: bool) -> bool:
+    rules = METHODS[method]
+    if attention:
+        return not rules.fixed
+    return after_norm or not rules.folds
 
 
 def _configure(

@@ -6,17 +6,24 @@ import torch
 from torch import Tensor, nn
 
 from ..modules.base import QuantWeightModule, Workload
+from ..modules.linear import QuantLinear
+from ..modules.norm_pairs import norm_pairs
 from ..modules.swap import quantized_layers
 from ..quantizers import (
     ActivationQuantizer,
+    FixedGroupQuantizer,
+    FoldedQuantizer,
     IntegralGroupQuantizer,
+    LogSqrt2Quantizer,
     StaticQuantizer,
 )
 from ..spec import QuantSpec
 from .collect import Statistics
+from .fixed_groups import fit_fixed
 from .integral import fit_integral
 from .kmeans import fit_groups
 from .percentile import fit_static
+from .repq import fit_channels, fit_log_sqrt2, fold
 
 
 def bounds(
@@ -31,7 +38,9 @@ def bounds(
 
     Returns:
         tuple[Tensor, ...]: What the quantizer's ``set_bounds`` takes: lower
-        and upper bounds, (G,) each, and s_0 where groups are integral.
+        and upper bounds, (G,) each, and s_0 where groups are integral, the
+        group of each channel where groups are fixed. Bounds of channels,
+        (C,), where they are going to be folded.
 
     Raises:
         CalibrationError: The quantizer saw no data; names it.
@@ -40,8 +49,12 @@ def bounds(
         observer.require()
         return quantizer.lower, quantizer.upper
     if quantizer.observes == 'histogram':
-        assert isinstance(quantizer, StaticQuantizer)
         values, counts = observer.values()
+        if isinstance(quantizer, LogSqrt2Quantizer):
+            return fit_log_sqrt2(
+                values, counts, quantizer.bits, spec.static_percentiles
+            )
+        assert isinstance(quantizer, StaticQuantizer)
         return fit_static(
             values,
             counts,
@@ -49,6 +62,22 @@ def bounds(
             spec.static_percentiles,
             quantizer.nonnegative,
             quantizer.strict_zero_point,
+        )
+    if isinstance(quantizer, FoldedQuantizer):
+        return fit_channels(
+            observer,
+            quantizer.bits,
+            spec.static_percentiles,
+            quantizer.strict_zero_point,
+        )
+    if isinstance(quantizer, FixedGroupQuantizer):
+        lower, upper = observer.channels()
+        return fit_fixed(
+            lower,
+            upper,
+            quantizer.groups,
+            quantizer.by_range,
+            spec.m_step,
         )
     if quantizer.observes == 'row_maxima':
         upper, counts = observer.points()
@@ -74,6 +103,8 @@ def bounds(
 def fit(model: nn.Module, statistics: Statistics) -> None:
     """Sets the bounds of every quantizer; all of them or none.
 
+    Where a method folds scales into a LayerNorm, that is done here too.
+
     Args:
         model (nn.Module): From :func:`igq_mmdet.quantize`.
         statistics (Statistics): From :func:`collect`.
@@ -87,9 +118,17 @@ def fit(model: nn.Module, statistics: Statistics) -> None:
         for key, quantizer in layer.quantizers().items():
             full = f'{name}.{key}'.lstrip('.')
             observer = statistics.observers[full][quantizer.observes]
-            found.append((quantizer, bounds(quantizer, observer, spec)))
-    for quantizer, values in found:
-        quantizer.set_bounds(*values)
+            values = bounds(quantizer, observer, spec)
+            found.append((name, layer, quantizer, values))
+    norms = norm_pairs(model)
+    for name, layer, quantizer, values in found:
+        if isinstance(quantizer, FoldedQuantizer):
+            norm = model.get_submodule(norms[name])
+            assert isinstance(norm, nn.LayerNorm)
+            assert isinstance(layer, QuantLinear)
+            fold(norm, layer, values[0], values[1])
+        else:
+            quantizer.set_bounds(*values)
     for name, layer in quantized_layers(model).items():
         layer.workload = _per_image(
             statistics.workloads[name], statistics.images

@@ -5,30 +5,14 @@ that the order of images, or their spread over processes, does not matter.
 """
 
 import math
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ..errors import CalibrationError
-
-
-class Observer(Protocol):
-    """What a quantizer's ``observer`` can do."""
-
-    def update(self, x: Tensor) -> None:
-        """Takes in the values of one instance, (N, C)."""
-
-    def merge(self, other: Any) -> None:
-        """Takes in what another observer of the same layer saw."""
-
-
-def _finite(name: str, low: Tensor, high: Tensor) -> None:
-    if not (torch.isfinite(low).all() and torch.isfinite(high).all()):
-        raise CalibrationError(
-            f'NaN or infinity at {name} during calibration; check the '
-            'checkpoint and the calibration images'
-        )
+from .channel_histogram import ChannelHistogram
+from .observer import check_finite, unseen
 
 
 class Presence:
@@ -41,7 +25,7 @@ class Presence:
     def update(self, x: Tensor) -> None:
         """Checks the values, (N, C)."""
         if x.numel():
-            _finite(self.name, x.amin(), x.amax())
+            check_finite(self.name, x.amin(), x.amax())
             self._seen = True
 
     def merge(self, other: 'Presence') -> None:
@@ -51,7 +35,7 @@ class Presence:
     def require(self) -> None:
         """Raises CalibrationError unless values were seen."""
         if not self._seen:
-            raise CalibrationError(_unseen(self.name))
+            raise CalibrationError(unseen(self.name))
 
 
 class ChannelRanges:
@@ -72,7 +56,7 @@ class ChannelRanges:
         if x.numel() == 0:
             return
         low, high = x.amin(0), x.amax(0)
-        _finite(self.name, low, high)
+        check_finite(self.name, low, high)
         self._lower.append(low.cpu())
         self._upper.append(high.cpu())
 
@@ -84,8 +68,14 @@ class ChannelRanges:
     def points(self) -> tuple[Tensor, Tensor]:
         """All minima and maxima, (images * C,) each."""
         if not self._lower:
-            raise CalibrationError(_unseen(self.name))
+            raise CalibrationError(unseen(self.name))
         return torch.cat(self._lower), torch.cat(self._upper)
+
+    def channels(self) -> tuple[Tensor, Tensor]:
+        """Minima and maxima by image and channel, (images, C) each."""
+        if not self._lower:
+            raise CalibrationError(unseen(self.name))
+        return torch.stack(self._lower), torch.stack(self._upper)
 
 
 class RowMaxima:
@@ -107,7 +97,7 @@ class RowMaxima:
         if x.numel() == 0:
             return
         maxima = x.amax(1)
-        _finite(self.name, maxima.amin(), maxima.amax())
+        check_finite(self.name, maxima.amin(), maxima.amax())
         mantissa, exponent = torch.frexp(maxima.cpu())
         steps = 2.0 ** (self.MANTISSA + 1)
         rounded = torch.ldexp(torch.round(mantissa * steps) / steps, exponent)
@@ -128,7 +118,7 @@ class RowMaxima:
     def points(self) -> tuple[Tensor, Tensor]:
         """Distinct maxima and their counts, (P,) each."""
         if len(self._values) == 0:
-            raise CalibrationError(_unseen(self.name))
+            raise CalibrationError(unseen(self.name))
         return self._values, self._counts
 
 
@@ -154,7 +144,7 @@ class Histogram:
         if x.numel() == 0:
             return
         low, high = x.amin(), x.amax()
-        _finite(self.name, low, high)
+        check_finite(self.name, low, high)
         self.minimum = min(self.minimum, float(low))
         self.maximum = max(self.maximum, float(high))
         self._widen(max(-float(low), float(high)))
@@ -203,7 +193,7 @@ class Histogram:
         the 100th percentile is exact.
         """
         if self.exponent is None:
-            raise CalibrationError(_unseen(self.name))
+            raise CalibrationError(unseen(self.name))
         filled = self.counts.nonzero()[:, 0]
         centre = (filled.double() - self.BINS // 2 + 0.5) * 2.0**self.exponent
         counts = self.counts[filled]
@@ -220,16 +210,10 @@ class Histogram:
         return centre[counts > 0], counts[counts > 0]
 
 
-def _unseen(name: str) -> str:
-    return (
-        f'{name} saw no data during calibration; use more or other '
-        'calibration images, or exclude the layer'
-    )
-
-
 OBSERVERS: dict[str, type] = {
     'presence': Presence,
     'channel_ranges': ChannelRanges,
     'row_maxima': RowMaxima,
     'histogram': Histogram,
+    'channel_histogram': ChannelHistogram,
 }

@@ -35,8 +35,8 @@ def fit_static(
     mass = counts.double()
     best: tuple[float, Tensor, Tensor] | None = None
     for percent in percentiles:
-        lower = _order_statistic(values, below, 100 - percent)
-        upper = _order_statistic(values, below, percent)
+        lower = order_statistic(values, below, 100 - percent)
+        upper = order_statistic(values, below, percent)
         if nonnegative:
             lower = torch.zeros_like(lower)
         scale, zero_point = qparams(lower, upper, bits, strict_zero_point)
@@ -48,8 +48,17 @@ def fit_static(
     return best[1], best[2]
 
 
-def _order_statistic(values: Tensor, below: Tensor, percent: float) -> Tensor:
-    """The smallest value with at least ``percent`` of all at or below."""
+def order_statistic(values: Tensor, below: Tensor, percent: float) -> Tensor:
+    """The smallest value with at least ``percent`` of all at or below.
+
+    Args:
+        values (Tensor): Distinct values in ascending order, (P,).
+        below (Tensor): How many values are at or below each, (P,).
+        percent (float): From 0 to 100.
+
+    Returns:
+        Tensor: (1,), float32.
+    """
     rank = max(percent / 100 * float(below[-1]), 1.0)
     index = int(torch.searchsorted(below.double(), rank))
     return values[min(index, len(values) - 1)].float().reshape(1)

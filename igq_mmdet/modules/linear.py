@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..quantizers import input_quantizer
+from ..quantizers import METHODS, FoldedQuantizer, input_quantizer
 from .base import LayerConfig, QuantWeightModule
 from .instances import current_instances
 
@@ -34,6 +34,9 @@ class QuantLinear(QuantWeightModule):
         weight: Tensor,
         bias: Tensor | None = None,
     ) -> None:
+        if bias is None and METHODS[config.method].folds:
+            # takes what is folded out of the LayerNorm's shift
+            bias = nn.Parameter(weight.new_zeros(weight.shape[0]))
         super().__init__(config, weight, bias)
         self.out_features, self.in_features = weight.shape
         self.input_quantizer = input_quantizer(
@@ -41,6 +44,7 @@ class QuantLinear(QuantWeightModule):
             config.a_bits,
             config.groups,
             config.strict_zero_point,
+            self.in_features,
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,3 +68,21 @@ class QuantLinear(QuantWeightModule):
         ):
             quantizer(values, counted, target)
         return out
+
+
+def padding_token(layer: nn.Module, like: Tensor) -> Tensor:
+    """What a block pads in where the float model pads zeros.
+
+    Args:
+        layer (nn.Module): The layer that reads the padding.
+        like (Tensor): Activations, (B, N, C).
+
+    Returns:
+        Tensor: (B, 1, C); not zeros only where the LayerNorm before
+        ``layer`` was folded.
+    """
+    padding = like.new_zeros(len(like), 1, like.shape[-1])
+    quantizer = getattr(layer, 'input_quantizer', None)
+    if isinstance(quantizer, FoldedQuantizer) and quantizer.ready:
+        padding += quantizer.zero
+    return padding

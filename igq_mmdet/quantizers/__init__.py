@@ -6,11 +6,14 @@ from .channel_group import (
     ChannelGroupQuantizer,
     assign_channels,
 )
+from .fixed_group import FixedGroupQuantizer
+from .folded import FoldedQuantizer
 from .integral_group import (
     IntegralGroupQuantizer,
     max_multiple,
     round_base,
 )
+from .log_sqrt2 import LogSqrt2Quantizer, fake_quantize_log_sqrt2
 from .methods import METHODS, input_quantizer, softmax_quantizer
 from .packing import pack, packed_size, unpack
 from .row_group import RowBoundQuantizer, RowGroupQuantizer
@@ -23,13 +26,17 @@ __all__ = [
     'ActivationQuantizer',
     'ChannelBoundQuantizer',
     'ChannelGroupQuantizer',
+    'FixedGroupQuantizer',
+    'FoldedQuantizer',
     'IntegralGroupQuantizer',
+    'LogSqrt2Quantizer',
     'RowBoundQuantizer',
     'RowGroupQuantizer',
     'StaticQuantizer',
     'assign_channels',
     'dequantize_weight',
     'fake_quantize',
+    'fake_quantize_log_sqrt2',
     'input_quantizer',
     'max_code',
     'max_multiple',

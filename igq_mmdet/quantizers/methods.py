@@ -5,14 +5,20 @@ from dataclasses import dataclass
 
 from .base import ActivationQuantizer
 from .channel_group import ChannelBoundQuantizer, ChannelGroupQuantizer
+from .fixed_group import FixedGroupQuantizer
+from .folded import FoldedQuantizer
 from .integral_group import IntegralGroupQuantizer
+from .log_sqrt2 import LogSqrt2Quantizer
 from .row_group import RowBoundQuantizer, RowGroupQuantizer
 from .static import StaticQuantizer
 
-Factory = Callable[[int, int, bool], ActivationQuantizer]
+InputFactory = Callable[[int, int, bool, int], ActivationQuantizer]
+RowFactory = Callable[[int, int, bool], ActivationQuantizer]
 
 
-def _static(bits: int, groups: int, strict: bool) -> ActivationQuantizer:
+def _static(
+    bits: int, groups: int, strict: bool, channels: int
+) -> ActivationQuantizer:
     return StaticQuantizer(bits, strict)
 
 
@@ -20,16 +26,42 @@ def _static_rows(bits: int, groups: int, strict: bool) -> ActivationQuantizer:
     return StaticQuantizer(bits, strict, nonnegative=True)
 
 
-def _channels(bits: int, groups: int, strict: bool) -> ActivationQuantizer:
+def _channels(
+    bits: int, groups: int, strict: bool, channels: int
+) -> ActivationQuantizer:
     if groups == 1:  # nothing to choose: the layer-wise quantizer
-        return _static(bits, groups, strict)
+        return _static(bits, groups, strict, channels)
     return ChannelGroupQuantizer(bits, groups, strict)
 
 
-def _integral(bits: int, groups: int, strict: bool) -> ActivationQuantizer:
+def _integral(
+    bits: int, groups: int, strict: bool, channels: int
+) -> ActivationQuantizer:
     if groups == 1:
-        return _static(bits, groups, strict)
+        return _static(bits, groups, strict, channels)
     return IntegralGroupQuantizer(bits, groups, strict)
+
+
+def _consecutive(
+    bits: int, groups: int, strict: bool, channels: int
+) -> ActivationQuantizer:
+    if groups == 1:
+        return _static(bits, groups, strict, channels)
+    return FixedGroupQuantizer(bits, groups, channels, False, strict)
+
+
+def _sorted(
+    bits: int, groups: int, strict: bool, channels: int
+) -> ActivationQuantizer:
+    if groups == 1:
+        return _static(bits, groups, strict, channels)
+    return FixedGroupQuantizer(bits, groups, channels, True, strict)
+
+
+def _folded(
+    bits: int, groups: int, strict: bool, channels: int
+) -> ActivationQuantizer:
+    return FoldedQuantizer(bits, channels, strict)
 
 
 def _rows(bits: int, groups: int, strict: bool) -> ActivationQuantizer:
@@ -38,8 +70,12 @@ def _rows(bits: int, groups: int, strict: bool) -> ActivationQuantizer:
     return RowGroupQuantizer(bits, groups, strict)
 
 
+def _log_rows(bits: int, groups: int, strict: bool) -> ActivationQuantizer:
+    return LogSqrt2Quantizer(bits)
+
+
 def _channel_bound(
-    bits: int, groups: int, strict: bool
+    bits: int, groups: int, strict: bool, channels: int
 ) -> ActivationQuantizer:
     return ChannelBoundQuantizer(bits, strict)
 
@@ -54,15 +90,24 @@ class Method:
 
     Args:
         inputs (Callable): Makes the quantizer of the input of a fully
-            connected layer from bits, groups and ``strict_zero_point``.
-        rows (Callable): Likewise the quantizer of softmax rows.
+            connected layer from bits, groups, ``strict_zero_point`` and
+            the number of channels.
+        rows (Callable): Likewise the quantizer of softmax rows, without
+            the last.
         grouped (bool): Whether the number of groups means anything; cost
             and names leave it out otherwise.
+        fixed (bool): Groups are those of calibration; no instance chooses,
+            and softmax rows, which are others in every image, are
+            layer-wise.
+        folds (bool): Scales go into the LayerNorm before the layer; a layer
+            without one is layer-wise.
     """
 
-    inputs: Factory
-    rows: Factory
+    inputs: InputFactory
+    rows: RowFactory
     grouped: bool = False
+    fixed: bool = False
+    folds: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -71,15 +116,20 @@ METHODS: dict[str, Method] = {
     # integer: rows need no common step
     'igq_integral': Method(_integral, _rows, grouped=True),
     'layerwise': Method(_static, _static_rows),
+    'consecutive': Method(
+        _consecutive, _static_rows, grouped=True, fixed=True
+    ),
+    'sorted': Method(_sorted, _static_rows, grouped=True, fixed=True),
+    'repq': Method(_folded, _log_rows, folds=True),
     'upper_bound': Method(_channel_bound, _row_bound),
 }
 
 
 def input_quantizer(
-    method: str, bits: int, groups: int, strict: bool
+    method: str, bits: int, groups: int, strict: bool, channels: int
 ) -> ActivationQuantizer:
     """The quantizer of a fully connected layer's input."""
-    return METHODS[method].inputs(bits, groups, strict)
+    return METHODS[method].inputs(bits, groups, strict, channels)
 
 
 def softmax_quantizer(

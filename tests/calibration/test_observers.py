@@ -145,7 +145,11 @@ def test_nan_and_infinity_name_the_layer(kind, bad):
 def test_nothing_seen_names_the_layer(kind):
     observer = seen(kind, [torch.zeros(0, 4)])
     observer.merge(seen(kind, []))
-    ask = {'presence': 'require', 'histogram': 'values'}.get(kind, 'points')
+    ask = {
+        'presence': 'require',
+        'histogram': 'values',
+        'channel_histogram': 'values',
+    }.get(kind, 'points')
     with pytest.raises(CalibrationError, match='^fc saw no data'):
         getattr(observer, ask)()
 

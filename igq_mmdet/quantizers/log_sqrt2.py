@@ -1,0 +1,48 @@
+"""RepQ-ViT: softmax rows on a logarithmic scale of base sqrt(2)."""
+
+import torch
+from torch import Tensor
+
+from .base import ActivationQuantizer
+from .uniform import max_code
+
+
+def fake_quantize_log_sqrt2(
+    x: Tensor, scale: Tensor, bits: int, out: Tensor | None = None
+) -> Tensor:
+    """Quantizes and dequantizes softmax outputs (arXiv 2212.08254, 3.4).
+
+        q = clip(round(-2 log2(x / s)), 0, 2^b - 1)     x_hat = s * 2^(-q / 2)
+
+    For inference that is a shift: ``s' * 2^floor(-q / 2)`` with ``s' = s``
+    for even q and ``s * sqrt(2)`` for odd q. The same numbers.
+
+    Args:
+        x (Tensor): Values from 0 to 1, any shape.
+        scale (Tensor): s, (1,).
+        bits (int): Width of a code in bits.
+        out (Tensor, optional): Where to write; may be ``x``. Defaults to a
+            new tensor.
+
+    Returns:
+        Tensor: ``out``.
+    """
+    out = torch.div(x, scale, out=out)
+    out.log2_().mul_(-2).round_().clamp_(0, max_code(bits))
+    return out.mul_(-0.5).exp2_().mul_(scale)
+
+
+class LogSqrt2Quantizer(ActivationQuantizer):
+    """One scale a layer, 2^b levels that are powers of sqrt(2) apart."""
+
+    observes = 'histogram'
+
+    def refresh(self) -> None:
+        """The upper bound is the scale."""
+        self.scale.copy_(self.upper)
+        self.ready = True
+
+    def quantize(
+        self, x: Tensor, counted: Tensor, out: Tensor | None
+    ) -> Tensor:
+        return fake_quantize_log_sqrt2(x, self.scale, self.bits, out)
