@@ -1,0 +1,158 @@
+"""How far each candidate of each layer moves predictions (section 5)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import SpecError
+from ..modules.base import QuantModule
+from ..modules.swap import quantized_layers
+from ..quantizers import ChannelGroupQuantizer, RowGroupQuantizer
+from ..spec import QuantSpec
+from .calibrate import quantize
+from .candidates import grouped_key, trying
+from .collect import Statistics
+from .divergence import Predict, divergence
+from .fit import bounds, fit, freeze
+from .replay import Replay
+
+CANDIDATES = (4, 6, 8, 10, 12, 14, 16, 20, 24)
+OTHERS = ('target', 'float')
+
+
+class Perturbation:
+    """Measures how far each candidate of each layer moves predictions.
+
+    Args:
+        model (nn.Module): The float model.
+        spec (QuantSpec): The target: method ``igq``.
+        statistics (Statistics): Of the calibration images.
+        predict (Predict): Class logits of one image.
+        candidates (Sequence[int]): Numbers of groups to try.
+        others (str): Whether the other layers stand at the ``target`` or
+            in ``float``. Defaults to ``target``.
+        copies (int): How many candidates share a pass. Defaults to 8.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        spec: QuantSpec,
+        statistics: Statistics,
+        predict: Predict,
+        candidates: Sequence[int] = CANDIDATES,
+        others: str = 'target',
+        copies: int = 8,
+    ) -> None:
+        if spec.method != 'igq':
+            raise SpecError(
+                f'allocation needs method igq, got {spec.method!r}'
+            )
+        if spec.groups not in candidates:
+            raise SpecError(
+                f'groups={spec.groups} is not among the candidates '
+                f'{tuple(candidates)}; the target must be'
+            )
+        if others not in OTHERS:
+            raise SpecError(f'others must be one of {OTHERS}, got {others!r}')
+        self.float_model = model
+        self.statistics = statistics
+        self.predict = predict
+        self.candidates = tuple(candidates)
+        self.others = others
+        self.copies = copies
+        self.forwards = 0
+        self.spec = spec
+        self.qmodel = quantize(model, spec)
+        fit(self.qmodel, statistics)
+        if others == 'target':
+            freeze(self.qmodel)
+        else:
+            _disable(self.qmodel)
+        self.qmodel.eval()
+        self.layers = grouped_layers(self.qmodel)
+        self._fitted: dict[tuple[str, int], nn.Module] = {}
+
+    def prepare(self, batch: Any) -> 'PreparedImage':
+        """Float predictions and block outputs of one image."""
+        return PreparedImage(self, batch)
+
+    def run(self, batch: Any, copies: int = 1) -> Sequence[Tensor]:
+        """Predicts with the quantized model as it stands."""
+        self.forwards += 1
+        with torch.no_grad():
+            return self.predict(self.qmodel, batch, copies)
+
+    def quantizer(self, name: str, groups: int) -> Any:
+        """A calibrated quantizer of a layer with ``groups`` groups."""
+        key = name, groups
+        if key not in self._fitted:
+            layer = self.layers[name]
+            attribute = grouped_key(layer)
+            own = getattr(layer, attribute)
+            made = type(own)(own.bits, groups, own.strict_zero_point)
+            observers = self.statistics.observers[f'{name}.{attribute}']
+            made.set_bounds(*bounds(made, observers[made.observes], self.spec))
+            self._fitted[key] = made
+        return self._fitted[key]
+
+
+class PreparedImage:
+    """One image, run once, on which layers are perturbed.
+
+    Args:
+        owner (Perturbation): The models.
+        batch (Any): One image, as the predictor takes it.
+    """
+
+    def __init__(self, owner: Perturbation, batch: Any) -> None:
+        self.owner = owner
+        self.batch = batch
+        with torch.no_grad():
+            self.reference = owner.predict(owner.float_model, batch, 1)
+        owner.forwards += 1
+        self.replay = Replay(owner.qmodel, list(owner.layers))
+        base = self.replay.record(lambda: owner.run(batch))
+        self.base = divergence(self.reference, base)[0]
+
+    def measure(self, name: str) -> dict[int, float]:
+        """KL of every candidate of one layer.
+
+        Args:
+            name (str): A grouped layer.
+        """
+        owner = self.owner
+        known: dict[int, float] = {}
+        if owner.others == 'target' and name not in owner.spec.layer_groups:
+            known = {owner.layers[name].config.groups: self.base}
+        rest = [g for g in owner.candidates if g not in known]
+        for start in range(0, len(rest), owner.copies):
+            groups = rest[start : start + owner.copies]
+            quantizers = [owner.quantizer(name, g) for g in groups]
+            with (
+                trying(owner.layers[name], quantizers),
+                self.replay.start_at(name, len(groups)),
+            ):
+                output = owner.run(self.batch, len(groups))
+            found = divergence(self.reference, output, len(groups))
+            known.update(zip(groups, found, strict=True))
+        return {g: known[g] for g in owner.candidates}
+
+
+def grouped_layers(model: nn.Module) -> dict[str, QuantModule]:
+    """The layers of a quantized model that own groups, by name."""
+    kinds = (ChannelGroupQuantizer, RowGroupQuantizer)
+    return {
+        name: layer
+        for name, layer in quantized_layers(model).items()
+        if any(isinstance(q, kinds) for q in layer.quantizers().values())
+    }
+
+
+def _disable(model: nn.Module) -> None:
+    """Lets everything through in float."""
+    for layer in quantized_layers(model).values():
+        for quantizer in layer.quantizers().values():
+            quantizer.ready = False
