@@ -15,6 +15,7 @@ import sys
 from typing import Any
 
 from .calibration import calibrate, quantize
+from .calibration.allocation import allocate
 from .checkpoint import load, save
 from .coverage import coverage
 from .errors import IGQError
@@ -31,6 +32,7 @@ __all__ = [
     'PartSpec',
     'QuantSpec',
     '__version__',
+    'allocate',
     'calibrate',
     'coverage',
     'load',
@@ -38,18 +40,6 @@ __all__ = [
     'save',
     'summary',
 ]
-
-# What needs OpenMMLab: looked up on first use, so that without it
-# everything else works.
-_MMDET = ('IGQDetector', 'IGQHook', 'PreciseCocoMetric')
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MMDET:
-        from . import engine
-
-        return getattr(engine, name)
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 # What needs OpenMMLab: looked up on first use, so that without it
 # everything else works.

@@ -74,6 +74,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         + DEMO_COMPARE,
     )
     parser.add_argument(
+        '--allocate',
+        action='store_true',
+        help='evaluate every igq setting again with groups allocated layer '
+        'by layer under its BOPs; measurements are kept in --work-dir',
+    )
+    parser.add_argument(
+        '--allocate-others',
+        default='target',
+        choices=('target', 'float'),
+        help='what the other layers do while one is measured',
+    )
+    parser.add_argument(
         '--cfg-options', nargs='+', default=[], help='key=value, as in mmdet'
     )
     parser.add_argument('--threads', type=int, help='of torch')
@@ -138,7 +150,7 @@ def run(args: argparse.Namespace) -> None:
     """Evaluates what was asked for and prints the table."""
     from igq_mmdet.engine.cli import check_writable, load_config
     from igq_mmdet.engine.experiment import Experiment, use_threads
-    from igq_mmdet.report import result_table
+    from igq_mmdet.report import allocation_lines, result_table
 
     specs = settings(args)
     for name in ('work_dir', 'save', 'load', 'checkpoint', 'config'):
@@ -164,9 +176,12 @@ def run(args: argparse.Namespace) -> None:
         if not args.quiet:
             chosen = list(images.image_ids)
             print(f'calibration images {chosen}, seed {args.seed}', flush=True)
-        experiment.run_settings(specs, images, args.save, with_float)
+        options = {'others': args.allocate_others} if args.allocate else None
+        experiment.run_settings(specs, images, args.save, with_float, options)
     path = experiment.write()
     print(result_table(experiment.report.data))
+    for line in allocation_lines(experiment.report.data):
+        print(line)
     if args.quiet:
         return
     if args.save:

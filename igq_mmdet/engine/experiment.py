@@ -15,9 +15,11 @@ from torch import nn
 from tqdm import tqdm
 
 from .. import checkpoint as checkpoints
+from ..calibration.allocation import Allocation
 from ..errors import DataError, IGQError, SpecError
 from ..report import Report, run_name, write_report
 from ..spec import QuantSpec
+from .allocate import allocate_detector
 from .calib_config import calibration_set
 from .calibration_set import CalibrationSet
 from .evaluation_set import evaluation_set, unreadable_image
@@ -99,6 +101,7 @@ class Experiment:
         images: CalibrationSet,
         save: str | None = None,
         with_float: bool = False,
+        allocation: Mapping[str, Any] | None = None,
     ) -> None:
         """Calibrates once and evaluates every setting.
 
@@ -109,23 +112,31 @@ class Experiment:
             specs (Sequence[QuantSpec]): The settings.
             images (CalibrationSet): What to calibrate on.
             save (str, optional): Where to write the quantized checkpoint
-                of the first setting.
+                of the last setting.
             with_float (bool): Evaluate the float detector first. Defaults
                 to False.
+            allocation (Mapping, optional): Options of
+                :func:`allocate_detector`; every ``igq`` setting is then
+                evaluated a second time with allocated groups.
         """
         calibration = DetectorCalibration(
             self.detector, images, specs, self._bar
         )
-        qmodel, record = calibration.apply(specs[0])
+        settings: list[tuple[QuantSpec, Allocation | None]] = []
+        for spec in specs:
+            settings.append((spec, None))
+            if allocation is not None and spec.method == 'igq':
+                chosen = self._allocate(calibration, spec, allocation)
+                settings.append((chosen.spec, chosen))
         if save is not None:
+            qmodel, record = calibration.apply(settings[-1][0])
             info = checkpoint_info(record, self.config.pretty_text)
             checkpoints.save(qmodel, save, info)
         if with_float:
             self.run_float()
-        self._run(qmodel, record.to_dict())
-        for spec in specs[1:]:
+        for spec, chosen_by in settings:
             qmodel, record = calibration.apply(spec)
-            self._run(qmodel, record.to_dict())
+            self._run(qmodel, record.to_dict(), chosen_by)
 
     def run_checkpoint(self, filename: str, with_float: bool = False) -> None:
         """Evaluates a quantized checkpoint.
@@ -180,10 +191,30 @@ class Experiment:
         write_report(self.report, path)
         return path
 
-    def _run(self, qmodel: nn.Module, calibration: Mapping[str, Any]) -> None:
+    def _allocate(
+        self,
+        calibration: DetectorCalibration,
+        spec: QuantSpec,
+        options: Mapping[str, Any],
+    ) -> Allocation:
+        def bar(jobs: Any) -> Any:
+            label = f'allocation {run_name(spec)}'
+            return tqdm(jobs, desc=label, unit='layer', disable=self.quiet)
+
+        folder = self.runner.work_dir
+        return allocate_detector(calibration, spec, options, folder, bar)
+
+    def _run(
+        self,
+        qmodel: nn.Module,
+        calibration: Mapping[str, Any],
+        allocation: Allocation | None = None,
+    ) -> None:
         spec: Any = qmodel.igq_spec
         metrics, seconds = self.evaluate(qmodel, run_name(spec))
-        self.report.add_run(qmodel, metrics, calibration, seconds)
+        run = self.report.add_run(qmodel, metrics, calibration, seconds)
+        if allocation is not None:
+            run['allocation'] = allocation.to_dict()
         self.write()
 
     def _bar(self, batches: Any) -> Any:

@@ -15,6 +15,7 @@ from ..registry import HOOKS
 from ..report import Report, write_report
 from ..report.summary import summary
 from ..spec import QuantSpec
+from .allocate import allocate_detector
 from .calib_config import calibration_set
 from .float_checkpoint import QUANTIZED, misfit
 from .inner_detector import inner_detector, put_inner_detector
@@ -40,6 +41,9 @@ class IGQHook(Hook):
             (default 0), ``allow_evaluation`` (default False).
         save (str, optional): Where to write the quantized checkpoint,
             before evaluation starts.
+        allocate (dict, optional): Allocate groups layer by layer under the
+            BOPs of ``spec``; fields ``candidates``, ``others`` and
+            ``copies`` of :func:`igq_mmdet.allocate`, or empty.
 
     Raises:
         SpecError: Neither a spec nor a quantized checkpoint, or both and
@@ -56,14 +60,17 @@ class IGQHook(Hook):
         spec: Mapping[str, Any] | None = None,
         calib: Mapping[str, Any] | None = None,
         save: str | None = None,
+        allocate: Mapping[str, Any] | None = None,
     ) -> None:
         self.spec = None if spec is None else QuantSpec.from_dict(spec)
         self.calib = calib
         self.save = save
+        self.allocate = allocate
         self._float: nn.Module | None = None
         self._loaded: checkpoints.QuantCheckpoint | None = None
         self._misfit: str | None = None
         self._calibration: dict[str, Any] = {}
+        self._allocation: dict[str, Any] | None = None
         self._started = 0.0
 
     def after_load_checkpoint(
@@ -140,7 +147,13 @@ class IGQHook(Hook):
             self.calib, runner.cfg.get('calib_dataset'), evaluation
         )
         calibration = DetectorCalibration(detector, images, [self.spec])
-        qmodel, record = calibration.apply(self.spec)
+        spec = self.spec
+        if self.allocate is not None:
+            allocation = allocate_detector(
+                calibration, spec, self.allocate, runner.work_dir
+            )
+            spec, self._allocation = allocation.spec, allocation.to_dict()
+        qmodel, record = calibration.apply(spec)
         self._calibration = record.to_dict()
         runner.logger.info(
             f'calibrated on images {list(record.image_ids)} '
@@ -158,12 +171,14 @@ class IGQHook(Hook):
         put_inner_detector(runner, self._float)
         self._float = None
         report = Report()
-        report.add_run(
+        run = report.add_run(
             qmodel,
             metrics or {},
             self._calibration,
             time.perf_counter() - self._started,
         )
+        if self._allocation is not None:
+            run['allocation'] = self._allocation
         path = os.path.join(runner.work_dir, 'igq_report.json')
         write_report(report, path)
         runner.logger.info(f'wrote {path}')

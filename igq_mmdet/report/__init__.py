@@ -1,6 +1,13 @@
 """The report file and the tables made from it."""
 
 from .report import SCHEMA, Report, run_name, write_report
-from .table import result_table
+from .table import allocation_lines, result_table
 
-__all__ = ['SCHEMA', 'Report', 'result_table', 'run_name', 'write_report']
+__all__ = [
+    'SCHEMA',
+    'Report',
+    'allocation_lines',
+    'result_table',
+    'run_name',
+    'write_report',
+]

@@ -1,8 +1,10 @@
 """The report file: what was measured, on what, with which settings."""
 
 import json
+import math
 import os
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ class Report:
         }
 
     def set_float(
-        self, metrics: Mapping[str, float], size: int, seconds: float
+        self, metrics: Mapping[str, Any], size: int, seconds: float
     ) -> None:
         """Records the float model.
 
@@ -44,7 +46,7 @@ class Report:
             seconds (float): Time of the evaluation.
         """
         self.data['float'] = {
-            'metrics': dict(metrics),
+            'metrics': _numbers(metrics),
             'bytes': size,
             'eval_seconds': seconds,
         }
@@ -52,7 +54,7 @@ class Report:
     def add_run(
         self,
         model: nn.Module,
-        metrics: Mapping[str, float],
+        metrics: Mapping[str, Any],
         calibration: Mapping[str, Any],
         eval_seconds: float,
     ) -> dict[str, Any]:
@@ -71,7 +73,7 @@ class Report:
         run = {
             'name': run_name(spec),
             'spec': spec.to_dict(),
-            'metrics': dict(metrics),
+            'metrics': _numbers(metrics),
             'bytes': stored_bytes(model),
             'parts': {
                 name: {
@@ -93,8 +95,19 @@ class Report:
         return run
 
 
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Finite numbers only: JSON has no NaN, and texts are no metrics."""
+    return {
+        key: float(value)
+        for key, value in metrics.items()
+        if isinstance(value, Real) and math.isfinite(value)
+    }
+
+
 def run_name(spec: Any) -> str:
     """A short name of a setting, such as ``igq:8 W4A4``.
+
+    ``+alloc`` marks groups that were allocated layer by layer.
 
     Args:
         spec (QuantSpec): The setting.
@@ -102,6 +115,8 @@ def run_name(spec: Any) -> str:
     method = f'{spec.method}:{spec.groups}'
     if not METHODS[spec.method].grouped:
         method = spec.method
+    if spec.layer_groups:
+        method += '+alloc'
     return f'{method} W{spec.w_bits}A{spec.a_bits}'
 
 

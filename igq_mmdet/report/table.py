@@ -1,5 +1,6 @@
 """The table a command line prints."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,32 @@ def result_table(data: Mapping[str, Any]) -> str:
     return format_rows(rows)
 
 
+def allocation_lines(data: Mapping[str, Any]) -> list[str]:
+    """What allocation did, a line for each setting that has one.
+
+    Args:
+        data (Mapping): A report.
+    """
+    lines = []
+    for run in data['runs']:
+        found = run.get('allocation')
+        if found is None:
+            continue
+        groups = Counter(found['spec']['layer_groups'].values())
+        share = 100 * found['bops'] / found['budget']
+        over = 100 * (found['bops'] / found['layerwise_bops'] - 1)
+        predicted, measured = found['predicted'], found['measured']
+        spread = ', '.join(f'{g}: {groups[g]}' for g in sorted(groups))
+        lines.append(
+            f'{run["name"]}: BOPs of the allocated layers {share:.3f}% of '
+            f'the budget, +{over:.2f}% over layer-wise; KL summed over '
+            f'layers {predicted[0]:.4f} -> {predicted[1]:.4f}, of the whole '
+            f'model {measured[0]:.5f} -> {measured[1]:.5f}; layers by '
+            f'groups {{{spread}}}; {found["seconds"]:.1f} s'
+        )
+    return lines
+
+
 def _row(run: Mapping[str, Any], full: Any) -> tuple[str, ...]:
     spec, metrics = run['spec'], run['metrics']
     seconds = run['calibration'].get('seconds', 0.0) + run['eval_seconds']
@@ -58,6 +85,8 @@ def _row(run: Mapping[str, Any], full: Any) -> tuple[str, ...]:
     groups = '-'
     if METHODS[spec['method']].grouped:
         groups = str(spec['groups'])
+    if spec['layer_groups']:
+        groups += ' alloc'
     parts = spec['parts']
     return (
         spec['method'],

@@ -1,0 +1,70 @@
+"""Allocation for detectors: proposals fixed, RoIs or queries measured."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..calibration.allocation import Allocation, allocate
+from ..errors import SpecError
+from ..spec import QuantSpec, did_you_mean
+from .predictions import predictor
+from .ptq import DetectorCalibration
+
+# of :func:`igq_mmdet.allocate`
+OPTIONS = ('candidates', 'others', 'copies')
+
+# candidates share a pass while their copies of the image hold fewer pixels
+PIXELS = 1 << 20
+
+
+def allocate_detector(
+    calibration: DetectorCalibration,
+    spec: QuantSpec,
+    options: Mapping[str, Any] | None = None,
+    folder: str | None = None,
+    progress: Callable[..., Any] = iter,
+) -> Allocation:
+    """Chooses the number of groups of every layer of a detector.
+
+    Args:
+        calibration (DetectorCalibration): The float detector, its images
+            and their statistics.
+        spec (QuantSpec): ``groups`` is the target that sets the budget.
+        options (Mapping, optional): ``candidates``, ``others`` and
+            ``copies`` of :func:`igq_mmdet.allocate`.
+        folder (str, optional): Where finished measurements are kept.
+        progress (Callable): Wraps the list of measurements.
+
+    Returns:
+        Allocation: ``seconds`` counts without those of the calibration.
+
+    Raises:
+        SpecError: An unknown option, or a detector without class
+            predictions per RoI or query.
+    """
+    chosen = dict(options or {})
+    for name in chosen:
+        if name not in OPTIONS:
+            raise SpecError(
+                f'unknown field of allocate {name!r}'
+                f'{did_you_mean(name, OPTIONS)}'
+            )
+    batches = list(calibration.images)
+    pixels = max(batch['inputs'][0][0].numel() for batch in batches)
+    chosen.setdefault('copies', max(1, min(8, PIXELS // pixels)))
+    detector = calibration.detector
+    training = detector.training
+    detector.eval()
+    try:
+        return allocate(
+            detector,
+            dataclasses.replace(spec, layer_groups={}),
+            batches,
+            predict=predictor(detector),
+            folder=folder,
+            statistics=calibration.statistics,
+            progress=progress,
+            **chosen,
+        )
+    finally:
+        detector.train(training)
