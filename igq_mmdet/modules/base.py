@@ -68,6 +68,10 @@ class QuantModule(nn.Module):
 
     def __init__(self, config: LayerConfig) -> None:
         super().__init__()
+        self.configure(config)
+
+    def configure(self, config: LayerConfig) -> None:
+        """Gives a layer, however it was made, its settings."""
         self.config = config
         self.workload = Workload()
         self.observing = False

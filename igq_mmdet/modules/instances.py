@@ -24,10 +24,17 @@ class Instances:
         tokens (int, optional): How many leading entries of dimension 1
             count for statistics; the rest is padding. Defaults to None:
             all of them.
+        images (int, optional): Instead of ``rows``: how many images share
+            the rows evenly. Defaults to None.
+        keep (Tensor, optional): Instead of ``tokens``: which entries of
+            dimensions 0 and 1 count, bool, (R, N), or (R / images, N)
+            where it is the same for every image. Defaults to None: all.
     """
 
     rows: tuple[int, ...] | None = None
     tokens: int | None = None
+    images: int | None = None
+    keep: Tensor | None = None
 
     def split(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Cuts an activation into its images.
@@ -43,19 +50,41 @@ class Instances:
             ValueError: The rows do not add up to R.
         """
         channels = x.shape[-1]
-        rows = self.rows if self.rows is not None else (1,) * x.shape[0]
-        if sum(rows) != x.shape[0]:
+        keep = self.kept(x.shape[0])
+        start = 0
+        for image in x.split(self._rows(x.shape[0])):
+            values = counted = image.reshape(-1, channels)
+            if keep is not None:
+                counted = image[keep[start : start + image.shape[0]]]
+            elif self.tokens is not None:
+                counted = image[:, : self.tokens].reshape(-1, channels)
+            start += image.shape[0]
+            yield values, counted
+
+    def kept(self, rows: int) -> Tensor | None:
+        """Which tokens count, spread over all images.
+
+        Args:
+            rows (int): R, length of dimension 0.
+
+        Returns:
+            Tensor: Bool, (R, N), or None if all of them do.
+        """
+        if self.keep is None or self.keep.shape[0] == rows:
+            return self.keep
+        return self.keep.repeat(rows // self.keep.shape[0], 1)
+
+    def _rows(self, total: int) -> tuple[int, ...]:
+        rows = self.rows
+        if rows is None:
+            images = total if self.images is None else self.images
+            rows = (total // max(images, 1),) * images
+        if sum(rows) != total:
             raise ValueError(
-                f'{x.shape[0]} rows do not belong to images of {rows} rows; '
+                f'{total} rows do not belong to images of {rows} rows; '
                 'name them with igq_mmdet.modules.instances'
             )
-        for image in x.split(rows):
-            values = image.reshape(-1, channels)
-            if self.tokens is None:
-                yield values, values
-            else:
-                counted = image[:, : self.tokens]
-                yield values, counted.reshape(-1, channels)
+        return rows
 
 
 _current: ContextVar[Instances] = ContextVar('igq_instances')
@@ -69,15 +98,20 @@ def current_instances() -> Instances:
 
 @contextmanager
 def instances(
-    rows: tuple[int, ...] | None = None, tokens: int | None = None
+    rows: tuple[int, ...] | None = None,
+    tokens: int | None = None,
+    images: int | None = None,
+    keep: Tensor | None = None,
 ) -> Iterator[None]:
     """Declares the layout for the layers called inside.
 
     Args:
         rows (tuple[int, ...], optional): See :class:`Instances`.
         tokens (int, optional): See :class:`Instances`.
+        images (int, optional): See :class:`Instances`.
+        keep (Tensor, optional): See :class:`Instances`.
     """
-    token = _current.set(Instances(rows, tokens))
+    token = _current.set(Instances(rows, tokens, images, keep))
     try:
         yield
     finally:

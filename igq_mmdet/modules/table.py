@@ -10,10 +10,14 @@ from torch import nn
 from .base import QuantModule
 from .conv import QuantConv2d
 from .conv_transpose import QuantConvTranspose2d
+from .cosine_attention import QuantCosineAttention
 from .float_window_attention import FloatWindowMSA
+from .folded_bias import fold_bias
+from .fused_attention import QuantFusedAttention
 from .linear import QuantLinear
 from .shift_window_attention import QuantShiftWindowMSA
 from .window_attention import QuantWindowMSA
+from .windowed_block import PartitionedBlock, WindowedBlock
 
 # float class -> quantized class of a layer with settings of its own
 LAYERS: dict[str, type[QuantModule]] = {
@@ -24,6 +28,20 @@ LAYERS: dict[str, type[QuantModule]] = {
     'mmcv.cnn.bricks.wrappers.Conv2d': QuantConv2d,
     'mmcv.cnn.bricks.wrappers.ConvTranspose2d': QuantConvTranspose2d,
     'mmdet.models.backbones.swin.WindowMSA': QuantWindowMSA,
+    'timm.layers.attention.Attention': QuantFusedAttention,
+    'timm.layers.attention.AttentionRope': QuantFusedAttention,
+    'timm.layers.attention_pool.AttentionPoolLatent': QuantFusedAttention,
+    'timm.models.beit.Attention': QuantFusedAttention,
+    'timm.models.eva.EvaAttention': QuantFusedAttention,
+    'timm.models.maxxvit.Attention2d': QuantFusedAttention,
+    'timm.models.maxxvit.AttentionCl': QuantFusedAttention,
+    'timm.models.pvt_v2.Attention': QuantFusedAttention,
+    'timm.models.swin_transformer.WindowAttention': QuantFusedAttention,
+    'timm.models.swin_transformer_v2.WindowAttention': QuantCosineAttention,
+    'timm.models.vision_transformer.Attention': QuantFusedAttention,
+    'timm.models.vision_transformer_relpos.RelPosAttention': (
+        QuantFusedAttention
+    ),
 }
 
 # float class -> what stands for it once a layer inside it is quantized
@@ -34,10 +52,27 @@ CONTAINERS: dict[str, Callable[[nn.Module], nn.Module]] = {
     'mmdet.models.backbones.swin.WindowMSA': (
         lambda module: FloatWindowMSA().adopt(module)
     ),
+    'timm.models.beit.Attention': fold_bias,
+    'timm.models.eva.EvaAttention': fold_bias,
+    'timm.models.maxxvit.ParallelPartitionAttention': (
+        PartitionedBlock.from_float
+    ),
+    'timm.models.maxxvit.PartitionAttentionCl': PartitionedBlock.from_float,
+    'timm.models.swin_transformer.SwinTransformerBlock': (
+        WindowedBlock.from_float
+    ),
+    'timm.models.swin_transformer_v2.SwinTransformerV2Block': (
+        WindowedBlock.from_float
+    ),
+    'timm.models.swin_transformer_v2.WindowAttention': fold_bias,
 }
 
 # quantized classes whose groups are groups of softmax rows
-ATTENTION: tuple[type, ...] = (QuantWindowMSA,)
+ATTENTION: tuple[type, ...] = (
+    QuantCosineAttention,
+    QuantFusedAttention,
+    QuantWindowMSA,
+)
 
 
 def class_name(module: nn.Module) -> str:

@@ -1,0 +1,131 @@
+"""What quantized attentions share: both products and the softmax."""
+
+from functools import partial
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..quantizers import StaticQuantizer, softmax_quantizer
+from .base import LayerConfig, QuantModule
+from .instances import current_instances
+
+
+class QuantAttention(QuantModule):
+    """Base of attentions whose parts are quantized (method, section 3).
+
+    Q, K and V are quantized per tensor, softmax rows by row groups.
+    """
+
+    q_quantizer: StaticQuantizer
+    k_quantizer: StaticQuantizer
+    v_quantizer: StaticQuantizer
+
+    def configure(self, config: LayerConfig) -> None:
+        super().configure(config)
+        static = partial(
+            StaticQuantizer, config.a_bits, config.strict_zero_point
+        )
+        self.q_quantizer = static()
+        self.k_quantizer = static()
+        self.v_quantizer = static()
+        self.softmax_quantizer = softmax_quantizer(
+            config.method,
+            config.a_bits,
+            config.groups,
+            config.strict_zero_point,
+        )
+
+    def attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scale: float | Tensor,
+        bias: Tensor | None = None,
+        dropout: float = 0.0,
+        keep_keys: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Scores, softmax and the product with V.
+
+        Args:
+            query (Tensor): (R, heads, L, D).
+            key (Tensor): (R, heads, S, D).
+            value (Tensor): (R, heads, S, E).
+            scale (float | Tensor): A factor of the scores; a tensor must
+                broadcast to (R, heads, L, S).
+            bias (Tensor, optional): Added to the scores, broadcasts to
+                (R, heads, L, S).
+            dropout (float): Share of attention dropped. Defaults to 0.
+            keep_keys (Tensor, optional): Which keys count for statistics,
+                bool, (R, S). Defaults to what holds for the queries, if
+                there are as many.
+
+        Returns:
+            tuple[Tensor, Tensor]: Result, (R, heads, L, E), and attention
+            map, (R, heads, L, S).
+        """
+        keep = None
+        if self.observing:
+            keep = current_instances().kept(query.shape[0])
+            if keep is not None and keep.shape[1] != query.shape[2]:
+                keep = None
+            if keep_keys is None and key.shape[2] == query.shape[2]:
+                keep_keys = keep
+        query = self.q_quantizer(query, _counted(query, keep))
+        key = self.k_quantizer(key, _counted(key, keep_keys))
+        value = self.v_quantizer(value, _counted(value, keep_keys))
+        if isinstance(scale, Tensor):
+            scores = query @ key.transpose(-2, -1) * scale
+        else:
+            scores = (query * scale) @ key.transpose(-2, -1)
+        if bias is not None:
+            scores = scores + bias
+        attention = self.quantize_rows(scores.softmax(-1), keep)
+        if dropout:
+            attention = F.dropout(attention, dropout)
+        if self.observing:
+            depth = query.shape[-1] + value.shape[-1]
+            self.workload.add(
+                rows=attention[..., 0].numel(),
+                row_elements=attention.numel(),
+                macs=attention.numel() * depth,
+            )
+        return attention @ value, attention
+
+    def quantize_rows(self, attention: Tensor, keep: Tensor | None) -> Tensor:
+        """Quantizes the rows of an attention map in place.
+
+        Args:
+            attention (Tensor): (R, heads, L, S), owned by the caller.
+            keep (Tensor, optional): Which queries count for statistics,
+                bool, (R, L).
+
+        Returns:
+            Tensor: ``attention``.
+        """
+        rows = attention.view(-1, attention.shape[-1])
+        if self.observing:
+            real = _counted(attention, keep)
+            self.softmax_quantizer(rows, real.reshape(-1, rows.shape[-1]))
+        else:
+            self.softmax_quantizer(rows, out=rows)
+        return attention
+
+
+def _counted(x: Tensor, keep: Tensor | None) -> Tensor:
+    """Tokens of (R, heads, L, D) that count, (R, L) bool."""
+    return x if keep is None else x.transpose(1, 2)[keep]
+
+
+def additive_mask(mask: Tensor | None, like: Tensor) -> Tensor | None:
+    """A mask that can be added to scores.
+
+    Args:
+        mask (Tensor, optional): Float, or bool with True where attention
+            is allowed.
+        like (Tensor): For the dtype.
+    """
+    if mask is None or mask.dtype.is_floating_point:
+        return mask
+    allowed = mask.bool()
+    return like.new_zeros(mask.shape).masked_fill_(~allowed, float('-inf'))

@@ -1,0 +1,122 @@
+"""Every family of timm models in the table: one test over all of it."""
+
+import pytest
+import torch
+
+import igq_mmdet as igq
+from igq_mmdet.families import TIMM
+from igq_mmdet.modules.instances import current_instances
+from igq_mmdet.modules.table import CONTAINERS, LAYERS, class_name
+
+timm = pytest.importorskip('timm')
+
+FAMILIES = pytest.mark.parametrize(
+    'family', TIMM, ids=lambda family: family.name
+)
+
+
+def build(family):
+    """A model with random weights, none of them at a neutral value."""
+    torch.manual_seed(0)
+    model = timm.create_model(family.model, **family.options).eval()
+    for name, parameter in model.named_parameters():
+        if 'gamma' in name:  # layer scale: 1e-5 would hide the block
+            parameter.data.fill_(1)
+        noise = torch.randn_like(parameter)
+        parameter.data += 0.02 * noise
+    return model.requires_grad_(False)
+
+
+def images(family, count=3):
+    generator = torch.Generator().manual_seed(1)
+    size = family.size
+    pictures = torch.randn(count, 3, size, size, generator=generator)
+    # images that differ in range, so that a mix of them shows
+    return pictures * torch.linspace(0.5, 2, count)[:, None, None, None]
+
+
+def relative(found, wanted):
+    return ((found - wanted).abs().max() / wanted.abs().max()).item()
+
+
+@FAMILIES
+def test_family(family, tmp_path):
+    model, x = build(family), images(family)
+    wanted = model(x)
+    qmodel = igq.quantize(model, igq.QuantSpec(groups=4))
+    assert relative(qmodel(x), wanted) < 1e-5
+
+    found = igq.coverage(qmodel, x)
+    assert not found.uncovered, str(found)
+    assert {row.state for row in found.rows} <= {'quantized', 'excluded'}
+    for row in found.rows:
+        assert row.reason or row.state == 'quantized'
+    for kind in ('softmax', 'product'):
+        done, total = found.count(kind)
+        assert done == total > 0
+
+    igq.calibrate(qmodel, [x])
+    batch = qmodel(x)
+    assert 1e-3 < relative(batch, wanted) < 3
+    single = torch.cat([qmodel(image[None]) for image in x])
+    assert relative(single, batch) < 1e-4
+
+    igq.save(qmodel, tmp_path / 'q.safetensors')
+    again = igq.load(model, tmp_path / 'q.safetensors')
+    assert torch.equal(again(x), batch)
+    assert not igq.coverage(again, x).uncovered
+
+
+@FAMILIES
+def test_only_projections_of_an_attention(family):
+    model, x = build(family), images(family)
+    spec = igq.QuantSpec(groups=4, include='*attn*q*')
+    qmodel = igq.quantize(model, spec)
+    igq.calibrate(qmodel, [x])
+    batch = qmodel(x)
+    single = torch.cat([qmodel(image[None]) for image in x])
+    assert relative(single, batch) < 1e-4
+
+
+def test_table_and_families_agree():
+    """No row of the table for timm goes untested."""
+    seen = {
+        class_name(module)
+        for family in TIMM
+        for module in build(family).modules()
+    }
+    rows = {name for name in {**LAYERS, **CONTAINERS} if 'timm' in name}
+    older = {'timm.models.vision_transformer.Attention'}  # before timm 1.0.20
+    assert rows - older == seen & rows
+
+
+@pytest.mark.parametrize(
+    'size, window, shift', [(24, 7, 3), (14, 7, 3), (10, 8, 4), (6, 6, 0)]
+)
+def test_padded_positions_are_those_of_timm(size, window, shift):
+    """Tokens hold their own position, so that padding shows as zeros."""
+    from timm.models.swin_transformer import SwinTransformerBlock
+
+    block = SwinTransformerBlock(
+        dim=4,
+        input_resolution=(size, size),
+        num_heads=2,
+        window_size=window,
+        shift_size=shift,
+    ).eval()
+    spec = igq.QuantSpec(include='attn.*')
+    qblock = igq.quantize(block, spec)
+    seen = []
+
+    def look(module, args):
+        keep = current_instances().keep
+        tokens = args[0].abs().sum(-1) > 0
+        seen.append((tokens, keep))
+
+    qblock.attn.register_forward_pre_hook(look)
+    qblock._attn(torch.ones(2, size, size, 4))
+    (tokens, keep), *_ = seen
+    if size % window == 0:
+        assert keep is None and tokens.all()
+    else:
+        assert torch.equal(tokens, torch.cat([keep, keep]))
