@@ -25,9 +25,10 @@ def run(args: argparse.Namespace) -> None:
     """Converts what was asked for."""
     from mmdet.registry import MODELS
 
-    from igq_mmdet.engine.cli import load_config
+    from igq_mmdet.engine.cli import check_writable, load_config
     from igq_mmdet.engine.convert_swin import convert_file
 
+    check_writable(args.target)
     config = load_config(args.config, args.cfg_options)
     detector = MODELS.build(config.model)
     count = convert_file(args.source, args.target, detector, args.config)
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         run(args)
     except igq.IGQError as error:
-        print(f'error: {error}', file=sys.stderr)
+        print('error:', ' '.join(str(error).split()), file=sys.stderr)
         return 1
     return 0
 

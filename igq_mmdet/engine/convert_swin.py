@@ -142,9 +142,6 @@ def convert_file(
     """
     if not target.endswith('.pth'):
         raise CheckpointError(f'{target}: name the converted file *.pth')
-    folder = os.path.dirname(os.path.abspath(target))
-    if not os.path.isdir(folder):
-        raise CheckpointError(f'{target}: there is no folder {folder}')
     original = read_float_checkpoint(source)
     try:
         state = convert_state(original, detector)

@@ -239,16 +239,12 @@ def test_an_interrupted_write_leaves_the_old_file(tiny, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize(
-    ('target', 'message'),
-    [
-        ('out.safetensors', r'name the converted file \*.pth'),
-        ('no/out.pth', 'there is no folder'),
-    ],
-)
-def test_target_is_checked(target, message, tiny, tmp_path):
-    with pytest.raises(CheckpointError, match=message):
-        convert_file('in.pth', str(tmp_path / target), tiny[0], 'c.py')
+def test_target_is_named_pth(tiny, tmp_path):
+    target = str(tmp_path / 'out.safetensors')
+    with pytest.raises(
+        CheckpointError, match=r'name the converted file \*.pth'
+    ):
+        convert_file('in.pth', target, tiny[0], 'c.py')
 
 
 def run(*args):
@@ -272,8 +268,13 @@ def test_command_line(tmp_path):
     content = torch.load(tmp_path / 'out.pth', weights_only=True)
     assert content['meta']['converted_from'] == 'in.pth'
     assert len(content['state_dict']) == len(state)
-    failed = run(CASCADE.format('t'), source, tmp_path / 'other.pth')
-    assert failed.returncode == 1
-    assert failed.stderr.splitlines()[-1].startswith(f'error: {source}: ')
-    assert 'missing keys: ' in failed.stderr
-    assert not (tmp_path / 'other.pth').exists()
+
+
+@pytest.mark.slow
+def test_command_line_errors_are_one_line(tmp_path):
+    target = tmp_path / 'out.pth'
+    done = run(CASCADE.format('t'), tmp_path / 'no.pth', target)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith('error: ') and 'no such checkpoint' in last
+    assert not target.exists()
