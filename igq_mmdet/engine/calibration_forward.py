@@ -40,6 +40,11 @@ def masks_of_proposals(detector: nn.Module) -> Iterator[None]:
         yield
         return
     predict, predict_mask = head.predict, head.predict_mask
+    own = {
+        name: vars(head)[name]
+        for name in ('predict', 'predict_mask')
+        if name in vars(head)
+    }
     proposals: list[InstanceData] = []
 
     def remember(x: Any, rpn_results_list: Any, *args: Any, **kw: Any) -> Any:
@@ -60,6 +65,7 @@ def masks_of_proposals(detector: nn.Module) -> Iterator[None]:
         yield
     finally:
         del head.predict, head.predict_mask
+        vars(head).update(own)
 
 
 def _best(proposals: InstanceData) -> InstanceData:

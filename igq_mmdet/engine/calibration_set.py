@@ -84,6 +84,8 @@ def build_dataset(config: Mapping[str, Any], what: str) -> Any:
         name = os.path.join(
             str(config.get('data_root', '')), str(config.get('ann_file', ''))
         )
+        if 'need at least one array' in str(error):  # mmengine, serializing
+            raise DataError(f'{what}: {name} lists no images') from error
         raise DataError(
             f'{what}: cannot read {name} ({type(error).__name__}: {error})'
         ) from error

@@ -6,6 +6,7 @@ quantized.
 """
 
 import os
+import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -24,10 +25,26 @@ from ..errors import CheckpointError
 
 QUANTIZED = 'igq_checkpoint'
 
+
+def _statistic(owner: Any, name: str) -> Any:
+    """Stands for ``getattr``, by which buffers pickle their statistics.
+
+    The real one would hand a hostile file any attribute of any object.
+    """
+    if owner is not HistoryBuffer or name not in _STATISTICS:
+        raise pickle.UnpicklingError(
+            f'Weights only: GLOBAL getattr of {name!r} is not allowed'
+        )
+    return getattr(owner, name)
+
+
+_STATISTICS = ('min', 'max', 'current', 'mean')
+
 # What mmengine's Runner pickles beside tensors: the message hub's buffers.
 _NUMPY_CORE = np._core if hasattr(np, '_core') else np.core
 SAFE_GLOBALS: list[Any] = [
     HistoryBuffer,
+    (_statistic, 'builtins.getattr'),
     np.ndarray,
     np.dtype,
     *(
