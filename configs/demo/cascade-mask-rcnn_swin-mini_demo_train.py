@@ -1,6 +1,12 @@
 # Trains the demo's Cascade Mask R-CNN with mmdet's tools/train.py, on all 64
 # images, also those it is evaluated on. Backbone, neck and RPN start from the
-# shipped Mask R-CNN; the backbone stays as it is.
+# shipped Mask R-CNN; the backbone stays as it is. From the project's root, in
+# the background and on one thread (2 s an iteration where nothing else runs):
+#
+#   mim=$(python -c 'import mmdet; print(mmdet.__path__[0])')/.mim
+#   OMP_NUM_THREADS=1 nohup nice python $mim/tools/train.py \
+#       configs/demo/cascade-mask-rcnn_swin-mini_demo_train.py \
+#       --work-dir work_dirs/demo_cascade > demo_cascade.log 2>&1 &
 _base_ = './cascade-mask-rcnn_swin-mini_demo.py'
 custom_imports = dict(
     imports=['igq_mmdet.engine'], allow_failed_imports=False
