@@ -10,7 +10,12 @@ from .errors import SpecError
 from .modules.base import LayerConfig
 from .modules.conv import QuantConv2d
 from .modules.norm_pairs import norm_pairs
-from .modules.table import ATTENTION, float_children, quantized_class
+from .modules.table import (
+    ATTENTION,
+    float_children,
+    inner_layers,
+    quantized_class,
+)
 from .quantizers import METHODS
 from .spec import QuantSpec, did_you_mean
 
@@ -68,6 +73,9 @@ def candidates(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
         if quantized_class(module) is not None:
             if not f'{name}.'.startswith(kept):
                 yield name, module, part_of(name, detector)
+        for child, layer in inner_layers(module).items():
+            inner = f'{name}.{child}'.lstrip('.')
+            yield inner, layer, part_of(inner, detector)
 
 
 def make_plan(model: nn.Module, spec: QuantSpec) -> dict[str, LayerConfig]:

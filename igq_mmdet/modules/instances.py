@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -29,12 +30,15 @@ class Instances:
         keep (Tensor, optional): Instead of ``tokens``: which entries of
             dimensions 0 and 1 count, bool, (R, N), or (R / images, N)
             where it is the same for every image. Defaults to None: all.
+        layers_first (bool): Whether 4-D activations are (layers, images,
+            ...), as heads of DETR get them. Defaults to False.
     """
 
     rows: tuple[int, ...] | None = None
     tokens: int | None = None
     images: int | None = None
     keep: Tensor | None = None
+    layers_first: bool = False
 
     def split(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Cuts an activation into its images.
@@ -74,6 +78,24 @@ class Instances:
             return self.keep
         return self.keep.repeat(rows // self.keep.shape[0], 1)
 
+    def padded_with(self, x: Tensor, value: Tensor) -> Tensor:
+        """Puts other values where padding is.
+
+        Args:
+            x (Tensor): Activation, (R, N, ..., C).
+            value (Tensor): What a padded token holds, (C,).
+
+        Returns:
+            Tensor: Shape of ``x``; ``x`` itself where nothing is padded.
+        """
+        keep = self.kept(x.shape[0])
+        if keep is not None:
+            return torch.where(keep[..., None], x, value)
+        if self.tokens is not None and self.tokens < x.shape[1]:
+            rest = value.expand_as(x[:, self.tokens :])
+            return torch.cat([x[:, : self.tokens], rest], dim=1)
+        return x
+
     def _rows(self, total: int) -> tuple[int, ...]:
         rows = self.rows
         if rows is None:
@@ -102,6 +124,7 @@ def instances(
     tokens: int | None = None,
     images: int | None = None,
     keep: Tensor | None = None,
+    layers_first: bool = False,
 ) -> Iterator[None]:
     """Declares the layout for the layers called inside.
 
@@ -110,8 +133,10 @@ def instances(
         tokens (int, optional): See :class:`Instances`.
         images (int, optional): See :class:`Instances`.
         keep (Tensor, optional): See :class:`Instances`.
+        layers_first (bool): See :class:`Instances`.
     """
-    token = _current.set(Instances(rows, tokens, images, keep))
+    layout = Instances(rows, tokens, images, keep, layers_first)
+    token = _current.set(layout)
     try:
         yield
     finally:

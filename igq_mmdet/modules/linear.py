@@ -60,29 +60,17 @@ class QuantLinear(QuantWeightModule):
         quantizer = self.input_quantizer
         if quantizer.observer is None and not quantizer.ready:
             return x
+        layout = current_instances()
+        if isinstance(quantizer, FoldedQuantizer) and quantizer.ready:
+            # zeros that a block pads in bypass the LayerNorm that was folded
+            x = layout.padded_with(x, quantizer.zero)
+        layers_first = layout.layers_first and x.dim() == 4
+        if layers_first:
+            x = x.transpose(0, 1)
         x = x.contiguous()
         out = x if quantizer.observer is not None else torch.empty_like(x)
-        layout = current_instances()
         for (values, counted), (target, _) in zip(
             layout.split(x), layout.split(out), strict=True
         ):
             quantizer(values, counted, target)
-        return out
-
-
-def padding_token(layer: nn.Module, like: Tensor) -> Tensor:
-    """What a block pads in where the float model pads zeros.
-
-    Args:
-        layer (nn.Module): The layer that reads the padding.
-        like (Tensor): Activations, (B, N, C).
-
-    Returns:
-        Tensor: (B, 1, C); not zeros only where the LayerNorm before
-        ``layer`` was folded.
-    """
-    padding = like.new_zeros(len(like), 1, like.shape[-1])
-    quantizer = getattr(layer, 'input_quantizer', None)
-    if isinstance(quantizer, FoldedQuantizer) and quantizer.ready:
-        padding += quantizer.zero
-    return padding
+        return out.transpose(0, 1) if layers_first else out

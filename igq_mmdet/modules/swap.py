@@ -6,7 +6,7 @@ from torch import nn
 
 from .base import LayerConfig, QuantModule
 from .roi_instances import attach_roi_images
-from .table import CONTAINERS, class_name, quantized_class
+from .table import CONTAINERS, SPLITS, class_name, quantized_class
 
 
 def swap_(model: nn.Module, plan: Mapping[str, LayerConfig]) -> nn.Module:
@@ -20,6 +20,7 @@ def swap_(model: nn.Module, plan: Mapping[str, LayerConfig]) -> nn.Module:
         nn.Module: ``model``, or what stands for it if it is itself a
         layer of the plan.
     """
+    model = _split(model, plan)
     swapped: dict[int, nn.Module] = {}
     for name, module in model.named_modules():
         replacement = _replacement(name, module, plan)
@@ -27,19 +28,36 @@ def swap_(model: nn.Module, plan: Mapping[str, LayerConfig]) -> nn.Module:
             replacement.train(module.training)
             swapped[id(module)] = replacement
     root = swapped.get(id(model), model)
-    _relink(root, swapped)
+    relink(root, swapped)
     attach_roi_images(root)
     return root
 
 
-def _relink(parent: nn.Module, swapped: Mapping[int, nn.Module]) -> None:
+def _split(model: nn.Module, plan: Mapping[str, LayerConfig]) -> nn.Module:
+    """Cuts modules whose layers the plan names but torch does not have."""
+    cut = {
+        id(module): SPLITS[class_name(module)](module)
+        for name, module in model.named_modules()
+        if class_name(module) in SPLITS and _touched(name, plan)
+    }
+    root = cut.get(id(model), model)
+    relink(root, cut)
+    return root
+
+
+def _touched(name: str, plan: Mapping[str, LayerConfig]) -> bool:
+    inside = f'{name}.' if name else ''
+    return any(layer.startswith(inside) or layer == name for layer in plan)
+
+
+def relink(parent: nn.Module, swapped: Mapping[int, nn.Module]) -> None:
     """Hangs the replacements in; one that is shared stays shared."""
     for key, child in list(parent._modules.items()):
         if child is None:
             continue
         child = swapped.get(id(child), child)
         setattr(parent, key, child)
-        _relink(child, swapped)
+        relink(child, swapped)
 
 
 def _replacement(
@@ -50,8 +68,7 @@ def _replacement(
         assert kind is not None, name
         return kind.from_float(module, plan[name])
     container = CONTAINERS.get(class_name(module))
-    inside = f'{name}.' if name else ''
-    if container and any(layer.startswith(inside) for layer in plan):
+    if container and _touched(name, plan):
         return container(module)
     return None
 

@@ -4,6 +4,7 @@ Classes are named, not imported, so that no optional package is needed.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 
@@ -11,17 +12,29 @@ from .base import QuantModule
 from .conv import QuantConv2d
 from .conv_transpose import QuantConvTranspose2d
 from .cosine_attention import QuantCosineAttention
+from .detr_layers import (
+    LayersFirstHead,
+    PaddedDeformableAttention,
+    PaddedEncoderLayer,
+)
 from .float_window_attention import FloatWindowMSA
 from .folded_bias import fold_bias
 from .fused_attention import QuantFusedAttention
 from .linear import QuantLinear
+from .multihead_attention import QuantMultiheadAttention
 from .shift_window_attention import QuantShiftWindowMSA
+from .split_attention import SplitMultiheadAttention, projections
 from .window_attention import QuantWindowMSA
 from .windowed_block import PartitionedBlock, WindowedBlock
 
 # float class -> quantized class of a layer with settings of its own
 LAYERS: dict[str, type[QuantModule]] = {
     'torch.nn.modules.linear.Linear': QuantLinear,
+    'torch.nn.modules.linear.NonDynamicallyQuantizableLinear': QuantLinear,
+    'torch.nn.modules.activation.MultiheadAttention': QuantMultiheadAttention,
+    f'{__package__}.split_attention.SplitMultiheadAttention': (
+        QuantMultiheadAttention
+    ),
     'torch.nn.modules.conv.Conv2d': QuantConv2d,
     'torch.nn.modules.conv.ConvTranspose2d': QuantConvTranspose2d,
     'mmcv.cnn.bricks.wrappers.Linear': QuantLinear,
@@ -52,6 +65,26 @@ CONTAINERS: dict[str, Callable[[nn.Module], nn.Module]] = {
     'mmdet.models.backbones.swin.WindowMSA': (
         lambda module: FloatWindowMSA().adopt(module)
     ),
+    'mmcv.ops.multi_scale_deform_attn.MultiScaleDeformableAttention': (
+        PaddedDeformableAttention.from_float
+    ),
+    **{
+        f'mmdet.models.layers.transformer.{name}TransformerEncoderLayer': (
+            PaddedEncoderLayer.from_float
+        )
+        for name in (
+            'detr_layers.Detr',
+            'deformable_detr_layers.DeformableDetr',
+        )
+    },
+    **{
+        f'mmdet.models.dense_heads.{name}': LayersFirstHead.from_float
+        for name in (
+            'conditional_detr_head.ConditionalDETRHead',
+            'dab_detr_head.DABDETRHead',
+            'detr_head.DETRHead',
+        )
+    },
     'timm.models.beit.Attention': fold_bias,
     'timm.models.eva.EvaAttention': fold_bias,
     'timm.models.maxxvit.ParallelPartitionAttention': (
@@ -67,10 +100,18 @@ CONTAINERS: dict[str, Callable[[nn.Module], nn.Module]] = {
     'timm.models.swin_transformer_v2.WindowAttention': fold_bias,
 }
 
+# float class -> the same with layers of their own, before anything else
+SPLITS: dict[str, Callable[[Any], nn.Module]] = {
+    'torch.nn.modules.activation.MultiheadAttention': (
+        SplitMultiheadAttention.from_float
+    ),
+}
+
 # quantized classes whose groups are groups of softmax rows
 ATTENTION: tuple[type, ...] = (
     QuantCosineAttention,
     QuantFusedAttention,
+    QuantMultiheadAttention,
     QuantWindowMSA,
 )
 
@@ -94,3 +135,14 @@ def float_children(module: nn.Module) -> dict[str, str]:
     """
     kind = quantized_class(module) or type(module)
     return getattr(kind, 'FLOAT_CHILDREN', {})
+
+
+def inner_layers(module: nn.Module) -> dict[str, nn.Module]:
+    """Layers that a module gets only when it is split, by name.
+
+    Args:
+        module (nn.Module): A float module.
+    """
+    if class_name(module) in SPLITS:
+        return dict(projections(module))  # type: ignore[arg-type]
+    return {}
