@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from .base import take_over
 from .float_window_attention import FloatWindowMSA
 from .instances import instances
-from .linear import padding_token
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class QuantShiftWindowMSA(nn.Module):
         layout = self.layout(*hw_shape, query.device)
         length = self.window_size**2
         if layout.real is not None:
-            padding = padding_token(self.w_msa.qkv, query)
+            padding = query.new_zeros(batch, 1, channels)
             query = torch.cat([query, padding], dim=1)
         with instances(tokens=tokens):
             qkv = self.w_msa.qkv(query)
