@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 ROOT = Path(__file__).parent
 
@@ -23,6 +23,30 @@ def read_readme() -> str:
     return path.read_text(encoding='utf-8') if path.exists() else ''
 
 
+CSRC = 'igq_mmdet/runtime/csrc'
+# Plain C, loaded with ctypes: neither torch nor Python.h is needed. Compiled
+# with OpenMP but not linked to one, since torch brings its own. Without a
+# compiler the installation succeeds, and integer layers run in torch.
+KERNELS = Extension(
+    'igq_mmdet.runtime._kernels',
+    [f'{CSRC}/{name}.cpp' for name in ('api', 'avx2', 'avx512')],
+    depends=[
+        f'{CSRC}/{name}.h'
+        for name in ('api', 'vectors', 'quantize', 'linear', 'conv')
+    ],
+    language='c++',
+    extra_compile_args=[
+        '-std=c++17',
+        '-O3',
+        '-fopenmp',
+        '-fno-math-errno',
+        '-fno-trapping-math',
+        '-ffp-contract=off',
+        '-Wno-psabi',
+    ],
+    optional=True,
+)
+
 setup(
     name='igq_mmdet',
     version=read_version(),
@@ -32,7 +56,10 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['igq_mmdet', 'igq_mmdet.*']),
-    package_data={'igq_mmdet': ['py.typed']},
+    package_data={
+        'igq_mmdet': ['py.typed', 'runtime/csrc/*.h', 'runtime/csrc/*.cpp']
+    },
+    ext_modules=[KERNELS],
     python_requires='>=3.10',
     install_requires=[
         'numpy>=1.26',

@@ -17,7 +17,8 @@ quiet() { # quiet LOG COMMAND...: the command's output is shown if it fails
     "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; return 1; }
 }
 
-key=$(cat requirements/*.txt setup.py .ci/setup.sh | sha256sum | cut -d' ' -f1)
+key=$(cat requirements/*.txt setup.py .ci/setup.sh \
+    igq_mmdet/runtime/csrc/* | sha256sum | cut -d' ' -f1)
 key="$key $PWD"
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ] &&
         "$py" -c '' 2>/dev/null; then

@@ -20,6 +20,7 @@ from .checkpoint import load, save
 from .coverage import coverage
 from .errors import IGQError
 from .report.summary import summary
+from .runtime import to_integer
 from .spec import PartSpec, QuantSpec
 from .version import __version__
 
@@ -39,6 +40,7 @@ __all__ = [
     'quantize',
     'save',
     'summary',
+    'to_integer',
 ]
 
 # What needs OpenMMLab: looked up on first use, so that without it

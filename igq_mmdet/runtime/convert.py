@@ -1,0 +1,74 @@
+"""From a simulated model to one that computes on integers."""
+
+import copy
+from typing import Any
+
+from torch import nn
+
+from ..errors import SpecError
+from ..modules.base import QuantModule, QuantWeightModule
+from ..modules.conv import QuantConv2d
+from ..modules.conv_transpose import QuantConvTranspose2d
+from ..modules.linear import QuantLinear
+from ..modules.swap import quantized_layers, relink
+from .conv import IntegerConv2d
+from .conv_transpose import IntegerConvTranspose2d
+from .library import library
+from .linear import IntegerLinear
+
+# simulated class -> class that computes the same on integers
+INTEGER: dict[type, Any] = {
+    QuantConv2d: IntegerConv2d,
+    QuantConvTranspose2d: IntegerConvTranspose2d,
+    QuantLinear: IntegerLinear,
+}
+
+
+def to_integer(model: nn.Module) -> nn.Module:
+    """A copy of a model whose layers multiply integer codes, on a CPU.
+
+    Codes are those of the simulation, outputs equal it up to the order of
+    its float sums. A layer that cannot run so stays simulated; why is in
+    ``igq_runtime`` of the copy, by layer name, None where it runs on
+    integers.
+
+    Args:
+        model (nn.Module): Quantized, calibrated and frozen.
+
+    Returns:
+        nn.Module: The copy; it can be saved and summarised like the model.
+
+    Raises:
+        SpecError: The model is not quantized or not frozen.
+    """
+    if getattr(model, 'igq_spec', None) is None:
+        raise SpecError('not a quantized model; call igq.quantize first')
+    library()  # says once if there are no kernels
+    own = copy.deepcopy(model)
+    replaced: dict[int, nn.Module] = {}
+    reasons: dict[str, str | None] = {}
+    for name, layer in quantized_layers(own).items():
+        reasons[name] = _unsupported(name, layer)
+        if reasons[name] is None:
+            integer = INTEGER[type(layer)].from_quantized(layer)
+            integer.train(layer.training)
+            replaced[id(layer)] = integer
+    root = replaced.get(id(own), own)
+    relink(root, replaced)
+    root.igq_spec = own.igq_spec
+    root.igq_runtime = reasons  # type: ignore[assignment]
+    return root
+
+
+def _unsupported(name: str, layer: QuantModule) -> str | None:
+    ready = all(q.ready for q in layer.quantizers().values())
+    if isinstance(layer, QuantWeightModule):
+        ready = ready and layer.frozen
+    if not ready:
+        raise SpecError(
+            f'{name} is not calibrated; call igq.calibrate before '
+            'igq.to_integer'
+        )
+    if type(layer) not in INTEGER:
+        return f'{type(layer).__name__} has no integer form'
+    return INTEGER[type(layer)].supports(layer)

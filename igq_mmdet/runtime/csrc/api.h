@@ -1,0 +1,44 @@
+// What the library offers, once for every instruction set.
+//
+// Plain C on purpose: no header of torch or Python is needed, so that one
+// build serves every version of both, and takes seconds.
+#pragma once
+
+#include <cstdint>
+
+// A layer's weights, laid out by igq_mmdet/runtime/weights.py.
+struct Weights {
+    const int8_t *codes;      // w - 2^(b-1), in panels of the kernel
+    const int32_t *zero;      // z_w - 2^(b-1), one an output, modulo 2^32
+    const float *scale;       // s_w * s_0, one an output
+    const float *bias;        // one an output
+    int64_t inputs, outputs;  // K of one tap, D
+    int32_t wide;             // codes may exceed 7 bits
+};
+
+// How one channel is quantized: code = (clamp(rint(x / s), low, high) - low)
+// times m, an unsigned byte.
+struct Codes {
+    const float *scale, *low, *high, *multiple;
+};
+
+struct Conv {
+    int64_t images, height, width;  // of the input
+    int64_t out_height, out_width;
+    int64_t kernel_h, kernel_w, pad_h, pad_w, dilation_h, dilation_w;
+};
+
+#define IGQ_KERNELS(ISA)                                                      \
+    namespace ISA {                                                           \
+    int64_t conv_panel();                                                     \
+    void column_bounds(const float *, int64_t, int64_t, float *, float *,     \
+                       int);                                                  \
+    void codes(const float *, int64_t, int64_t, Codes, uint8_t *);            \
+    void linear(const float *, int64_t, Codes, const Weights &, float *,      \
+                int);                                                         \
+    void conv(const float *, const Conv &, Codes, const Weights &, float *,   \
+              int);                                                           \
+    }
+IGQ_KERNELS(avx2)
+IGQ_KERNELS(avx512)
+#undef IGQ_KERNELS

@@ -1,0 +1,25 @@
+// AVX2: three tokens by two vectors (four halves) fill 12 registers.
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <omp.h>
+
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "api.h"
+
+#pragma GCC target("avx2,fma")
+
+namespace avx2 {
+static constexpr int MR = 3;
+#include "vectors.h"
+
+#include "quantize.h"
+
+#include "linear.h"
+
+#include "conv.h"
+}
+#endif

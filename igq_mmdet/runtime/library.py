@@ -1,0 +1,159 @@
+"""The compiled kernels, if this machine has them.
+
+The library is plain C behind ctypes: it needs no header of torch and no
+Python of one version. It shares torch's OpenMP threads.
+"""
+
+import ctypes
+import functools
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+NAME = '_kernels'  # setup.py builds igq_mmdet/runtime/_kernels*.so
+# 'avx512', 'avx2' or 'none': at most this instruction set
+LIMIT = 'IGQ_MMDET_ISA'
+SETS = ('none', 'avx2', 'avx512')
+
+pointer = ctypes.c_void_p
+int64 = ctypes.c_int64
+
+
+class CodesStruct(ctypes.Structure):
+    """``Codes`` of csrc/api.h."""
+
+    _fields_ = [
+        (name, pointer) for name in ('scale', 'low', 'high', 'multiple')
+    ]
+
+
+class WeightsStruct(ctypes.Structure):
+    """``Weights`` of csrc/api.h."""
+
+    _fields_ = [
+        *((name, pointer) for name in ('codes', 'zero', 'scale', 'bias')),
+        ('inputs', int64),
+        ('outputs', int64),
+        ('wide', ctypes.c_int32),
+    ]
+
+
+class ConvStruct(ctypes.Structure):
+    """``Conv`` of csrc/api.h."""
+
+    _fields_ = [
+        (name, int64)
+        for name in (
+            'images',
+            'height',
+            'width',
+            'out_height',
+            'out_width',
+            'kernel_h',
+            'kernel_w',
+            'pad_h',
+            'pad_w',
+            'dilation_h',
+            'dilation_w',
+        )
+    ]
+
+
+class Library:
+    """The kernels of one instruction set.
+
+    Args:
+        handle (ctypes.CDLL): The loaded library.
+        level (int): Index into ``SETS``.
+    """
+
+    def __init__(self, handle: Any, level: int) -> None:
+        self.handle = handle
+        self.level = level
+
+    @property
+    def name(self) -> str:
+        """``avx2`` or ``avx512``."""
+        return SETS[self.level]
+
+    def call(self, function: str, *args: Any) -> None:
+        """Calls ``igq_<function>``; integers are 64 bits wide."""
+        values = [_argument(value) for value in args]
+        getattr(self.handle, f'igq_{function}')(
+            ctypes.c_int(self.level), *values
+        )
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return pointer(value.data_ptr())
+    if isinstance(value, ctypes.Structure):
+        return ctypes.byref(value)
+    return int64(value)
+
+
+@functools.cache
+def library(limit: str | None = None) -> Library | None:
+    """The kernels for this machine, or None; says once why there are none.
+
+    Args:
+        limit (str, optional): At most this instruction set, of ``SETS``.
+            Defaults to the environment variable ``IGQ_MMDET_ISA``.
+
+    Returns:
+        Library, optional: None where the pure torch path is to be taken.
+    """
+    limit = limit or os.environ.get(LIMIT, SETS[-1])
+    if limit not in SETS:
+        raise ValueError(f'{LIMIT} must be one of {SETS}, got {limit!r}')
+    found = sorted(Path(__file__).parent.glob(f'{NAME}*.so'))
+    reason = 'the compiled kernels were not built (no C++ compiler?)'
+    if limit == 'none':
+        reason = 'no instruction set is allowed'
+    elif found:
+        try:
+            _share_openmp()
+            handle = ctypes.CDLL(str(found[0]))
+            best = int(handle.igq_instruction_set())
+        except (OSError, AttributeError) as error:
+            reason = f'the compiled kernels do not load ({error})'
+        else:
+            if best:
+                return Library(handle, min(best, SETS.index(limit)))
+            reason = 'this processor has neither AVX-512 VNNI nor AVX2'
+    warnings.warn(
+        f'igq_mmdet.runtime: {reason}; integer layers run in torch, with '
+        'the same results but slower than float',
+        stacklevel=2,
+    )
+    return None
+
+
+def _share_openmp() -> None:
+    """Makes torch's OpenMP the one that the kernels find.
+
+    They are linked to none: a second one would bring threads of its own,
+    which fight those of torch for the cores.
+    """
+    names = ('libgomp', 'libiomp5', 'libomp')
+    own = Path(torch.__file__).parent / 'lib'
+    beside = own.parent.parent / 'torch.libs'
+    candidates = [
+        str(path)
+        for folder in (own, beside)
+        for name in names
+        for path in sorted(folder.glob(f'{name}*.so*'))
+    ]
+    if sys.platform == 'linux':
+        candidates += [f'{names[0]}.so.1']
+    for path in candidates:
+        try:
+            ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
+            return
+        except OSError:
+            continue

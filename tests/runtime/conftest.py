@@ -1,0 +1,21 @@
+"""Every test of a layer runs on each kind of kernel this machine has."""
+
+import warnings
+
+import pytest
+
+from igq_mmdet.runtime import conv, library, linear
+from igq_mmdet.runtime.library import SETS
+
+
+@pytest.fixture(params=SETS)
+def kernels(request, monkeypatch):
+    """The instruction set that layers made in this test use."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        found = library(request.param)
+    if (found.name if found else 'none') != request.param:
+        pytest.skip(f'no {request.param} here')
+    for module in (conv, linear):
+        monkeypatch.setattr(module, 'library', lambda: found)
+    return request.param

@@ -1,0 +1,96 @@
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+import igq_mmdet as igq
+from igq_mmdet.runtime import library
+from igq_mmdet.runtime.linear import IntegerLinear
+
+CODE = """
+import warnings
+import torch
+import igq_mmdet as igq
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Linear(9, 7), torch.nn.Linear(7, 3))
+spec = igq.QuantSpec(method='igq_integral', groups=2)
+x = torch.randn(2, 5, 9)
+qmodel = igq.quantize(model, spec)
+igq.calibrate(qmodel, [x])
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter('always')
+    integer = igq.to_integer(igq.to_integer(qmodel) and qmodel)
+    found = integer(x)
+print(len([w for w in said if 'igq_mmdet.runtime' in str(w.message)]))
+print(found.tolist())
+"""
+
+
+def run(limit):
+    env = {**os.environ, 'IGQ_MMDET_ISA': limit}
+    done = subprocess.run(
+        [sys.executable, '-c', CODE],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    count, values = done.stdout.splitlines()
+    return int(count), values
+
+
+def calibrated(method='igq_integral'):
+    model = nn.Sequential(nn.Linear(9, 7), nn.GELU(), nn.Linear(7, 3))
+    qmodel = igq.quantize(model, igq.QuantSpec(method=method, groups=2))
+    x = torch.randn(2, 5, 9)
+    igq.calibrate(qmodel, [x])
+    return model, qmodel, x
+
+
+def test_without_kernels_the_results_are_the_same_and_it_is_said_once():
+    said, values = run('none')
+    assert said == 1
+    if library('avx512') is None:
+        pytest.skip('no kernels here to compare with')
+    said, with_kernels = run('avx512')
+    assert said == 0
+    assert values == with_kernels
+
+
+def test_the_copy_computes_saves_and_sums_up_as_the_model(tmp_path):
+    model, qmodel, x = calibrated()
+    integer = igq.to_integer(qmodel)
+    assert isinstance(integer[0], IntegerLinear)
+    assert not isinstance(qmodel[0], IntegerLinear)
+    assert set(integer.igq_runtime.values()) == {None}
+    torch.testing.assert_close(integer(x), qmodel(x), rtol=1e-5, atol=1e-5)
+    igq.save(integer, tmp_path / 'q.safetensors')
+    again = igq.load(model, tmp_path / 'q.safetensors')
+    assert torch.equal(again(x), qmodel(x))
+    assert str(igq.summary(integer)) == str(igq.summary(qmodel))
+
+
+def test_what_cannot_run_on_integers_says_why():
+    _, qmodel, x = calibrated('upper_bound')
+    integer = igq.to_integer(qmodel)
+    assert set(integer.igq_runtime.values()) == {
+        'its groups have no common step'
+    }
+    assert torch.equal(integer(x), qmodel(x))
+
+
+def test_a_model_that_is_not_ready_is_refused():
+    model = nn.Sequential(nn.Linear(9, 7))
+    with pytest.raises(igq.IGQError, match='not a quantized model'):
+        igq.to_integer(model)
+    qmodel = igq.quantize(model, igq.QuantSpec())
+    with pytest.raises(igq.IGQError, match='0 is not calibrated'):
+        igq.to_integer(qmodel)
+
+
+def test_an_unknown_instruction_set_is_refused():
+    with pytest.raises(ValueError, match='IGQ_MMDET_ISA'):
+        library('avx1024')
