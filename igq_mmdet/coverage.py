@@ -17,7 +17,7 @@ from .calibration.collect import Forward, call
 from .errors import SpecError
 from .modules.base import QuantModule
 from .modules.swap import quantized_layers
-from .modules.table import float_children, quantized_class
+from .modules.table import float_children, float_products, quantized_class
 from .plan import part_of, selected
 from .report.columns import format_rows
 from .trace import Product, Trace
@@ -183,7 +183,8 @@ def _rows(
         part = part_of(owner, hasattr(model, 'backbone'))
         state, reason = 'quantized', ''
         if not quantized:
-            state, reason = _state(model, modules, owner, part in parts)
+            inside = part in parts
+            state, reason = _state(model, modules, owner, kind, inside)
         yield CoverageRow(
             owner,
             part,
@@ -197,7 +198,11 @@ def _rows(
 
 
 def _state(
-    model: nn.Module, modules: dict[str, nn.Module], owner: str, inside: bool
+    model: nn.Module,
+    modules: dict[str, nn.Module],
+    owner: str,
+    kind: str,
+    inside: bool,
 ) -> tuple[str, str]:
     """State and reason of products in float."""
     if not inside:
@@ -210,6 +215,9 @@ def _state(
         reason = float_children(modules[parent]).get(child)
         if reason:
             return 'excluded', reason
+    reason = float_products(modules[owner]).get(kind, '')
+    if reason:
+        return 'excluded', reason
     if isinstance(modules[owner], QuantModule):
         return 'uncovered', ''
     spec: Any = model.igq_spec

@@ -72,6 +72,20 @@ TIMM = (
         64,
         {'img_size': 64, 'depth': 3},
     ),
+    Family(
+        'ViTDet backbone (SAM)',
+        'samvit_base_patch16',
+        96,  # 6 x 6 tokens: padded to windows of 4
+        {
+            'img_size': 96,
+            'window_size': 4,
+            'global_attn_indexes': (1,),
+            'embed_dim': 96,
+            'depth': 3,
+            'num_heads': 3,
+            'neck_chans': 32,
+        },
+    ),
     Family('PVTv2', 'pvt_v2_b0', 64),
     Family('PVTv2, linear', 'pvt_v2_b2_li', 64, {'depths': (1, 1, 1, 1)}),
     Family('MaxViT', 'test_maxvit', 64, {'img_size': 64}),

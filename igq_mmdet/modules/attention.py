@@ -117,15 +117,15 @@ def _counted(x: Tensor, keep: Tensor | None) -> Tensor:
     return x if keep is None else x.transpose(1, 2)[keep]
 
 
-def additive_mask(mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """A mask that can be added to scores.
+def additive_mask(mask: Tensor, like: Tensor) -> Tensor:
+    """A mask as a term of the scores.
 
     Args:
-        mask (Tensor, optional): Float, or bool with True where attention
-            is allowed.
+        mask (Tensor): Such a term already, or bool with True where
+            attention is not allowed.
         like (Tensor): For the dtype.
     """
-    if mask is None or mask.dtype.is_floating_point:
-        return mask
-    allowed = mask.bool()
-    return like.new_zeros(mask.shape).masked_fill_(~allowed, float('-inf'))
+    if mask.dtype.is_floating_point:
+        return mask.to(like.dtype)
+    forbidden = mask.bool()
+    return like.new_zeros(mask.shape).masked_fill_(forbidden, float('-inf'))

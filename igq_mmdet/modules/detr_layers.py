@@ -1,12 +1,10 @@
 """Modules of the DETR family that know which tokens are padding."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
 
-from .instances import instances
+from .instances import instances, instances_inside
 from .variant import variant
 
 
@@ -34,7 +32,7 @@ class PaddedEncoderLayer(nn.Module):
         **kwargs: Any,
     ) -> Tensor:
         """As mmdet's ``DetrTransformerEncoderLayer``."""
-        with instances(keep=_kept(key_padding_mask)):
+        with instances(keep=kept_tokens(key_padding_mask)):
             return super().forward(
                 query=query,
                 query_pos=query_pos,
@@ -69,7 +67,8 @@ class PaddedDeformableAttention(nn.Module):
         **kwargs: Any,
     ) -> Tensor:
         """As the float class."""
-        with _inside(self.value_proj, _kept(key_padding_mask)):
+        keep = kept_tokens(key_padding_mask)
+        with instances_inside(self.value_proj, keep=keep):
             return super().forward(
                 query, *args, key_padding_mask=key_padding_mask, **kwargs
             )
@@ -93,32 +92,8 @@ class LayersFirstHead(nn.Module):
             return super().forward(*args, **kwargs)
 
 
-def _kept(key_padding_mask: Tensor | None) -> Tensor | None:
+def kept_tokens(key_padding_mask: Tensor | None) -> Tensor | None:
+    """Which tokens count for statistics, bool, shape of the mask."""
     if key_padding_mask is None:
         return None
     return ~key_padding_mask.bool()
-
-
-@contextmanager
-def _inside(layer: nn.Module, keep: Tensor | None) -> Iterator[None]:
-    """Declares padding for one layer, not for those around it."""
-    scope = instances(keep=keep)
-
-    def enter(module: nn.Module, args: Any) -> None:
-        scope.__enter__()
-
-    def leave(module: nn.Module, args: Any, output: Any) -> None:
-        scope.__exit__(None, None, None)
-
-    if keep is None:
-        yield
-        return
-    hooks = [
-        layer.register_forward_pre_hook(enter),
-        layer.register_forward_hook(leave, always_call=True),
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()

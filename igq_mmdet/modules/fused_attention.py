@@ -24,6 +24,7 @@ class QuantFusedAttention(QuantAttention):
     """
 
     fused_attn: bool
+    num_heads: int
     FLOAT_CHILDREN: ClassVar[dict[str, str]] = {'rel_pos': POSITION_BIAS}
 
     @classmethod
@@ -57,7 +58,15 @@ class QuantFusedAttention(QuantAttention):
         scale: float | None = None,
         enable_gqa: bool = False,
     ) -> Tensor:
-        """As ``F.scaled_dot_product_attention``, of 4-D tensors."""
+        """As ``F.scaled_dot_product_attention``."""
+        flat = query.dim() == 3  # heads lie in the first dimension
+        if flat:
+            query, key, value = (
+                x.unflatten(0, (-1, self.num_heads))
+                for x in (query, key, value)
+            )
+            if attn_mask is not None and attn_mask.dim() == 3:
+                attn_mask = attn_mask.unflatten(0, (-1, self.num_heads))
         if enable_gqa:
             key, value = (
                 x.repeat_interleave(query.shape[1] // x.shape[1], 1)
@@ -68,14 +77,20 @@ class QuantFusedAttention(QuantAttention):
             attn_mask = torch.ones(
                 length, width, dtype=torch.bool, device=query.device
             ).tril_()
-        return self.attend(
+        if attn_mask is not None:
+            allowed = attn_mask.dtype == torch.bool
+            attn_mask = additive_mask(
+                ~attn_mask if allowed else attn_mask, query
+            )
+        out, _ = self.attend(
             query,
             key,
             value,
             query.shape[-1] ** -0.5 if scale is None else scale,
-            additive_mask(attn_mask, query),
+            attn_mask,
             dropout_p,
-        )[0]
+        )
+        return out.flatten(0, 1) if flat else out
 
 
 class _Explicit(TorchFunctionMode):

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -141,3 +142,31 @@ def instances(
         yield
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def instances_inside(layer: nn.Module, **layout: Any) -> Iterator[None]:
+    """Declares the layout for one layer, not for those around it.
+
+    Args:
+        layer (nn.Module): Called while this holds.
+        **layout: See :func:`instances`.
+    """
+    scopes: list[Any] = []
+
+    def enter(module: nn.Module, args: Any) -> None:
+        scopes.append(instances(**layout))
+        scopes[-1].__enter__()
+
+    def leave(module: nn.Module, args: Any, output: Any) -> None:
+        scopes.pop().__exit__(None, None, None)
+
+    hooks = [
+        layer.register_forward_pre_hook(enter),
+        layer.register_forward_hook(leave, always_call=True),
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

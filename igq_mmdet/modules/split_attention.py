@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .attention import additive_mask
 from .instances import current_instances, instances
 
 PROJECTIONS = ('q_proj', 'k_proj', 'v_proj')
@@ -122,7 +123,7 @@ class SplitMultiheadAttention(nn.Module):
             )
         keep_keys = None
         if key_padding_mask is not None:
-            key_padding_mask = _additive(key_padding_mask, query)
+            key_padding_mask = additive_mask(key_padding_mask, query)
             keep_keys = key_padding_mask > float('-inf')
         projected = self.project(query, key, value, keep_keys)
         q, k, v = self.extend(*projected)
@@ -206,7 +207,7 @@ class SplitMultiheadAttention(nn.Module):
         """
         terms = []
         if attn_mask is not None:
-            mask = _additive(attn_mask, query)
+            mask = additive_mask(attn_mask, query)
             if mask.dim() == 3:
                 mask = mask.unflatten(0, (-1, query.shape[1]))
             terms.append(mask)
@@ -237,11 +238,3 @@ class SplitMultiheadAttention(nn.Module):
 def _append(x: Tensor, extra: Tensor) -> Tensor:
     """Appends to dimension 2, the same for every image."""
     return torch.cat([x, extra.expand(x.shape[0], -1, -1, -1)], dim=2)
-
-
-def _additive(mask: Tensor, like: Tensor) -> Tensor:
-    """A mask whose True means "not allowed" as a term of the scores."""
-    if mask.dtype.is_floating_point:
-        return mask.to(like.dtype)
-    forbidden = mask.bool()
-    return like.new_zeros(mask.shape).masked_fill_(forbidden, float('-inf'))

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from .base import QuantModule
+from .conditional_attention import QuantConditionalAttention
 from .conv import QuantConv2d
 from .conv_transpose import QuantConvTranspose2d
 from .cosine_attention import QuantCosineAttention
@@ -25,7 +26,11 @@ from .multihead_attention import QuantMultiheadAttention
 from .shift_window_attention import QuantShiftWindowMSA
 from .split_attention import SplitMultiheadAttention, projections
 from .window_attention import QuantWindowMSA
-from .windowed_block import PartitionedBlock, WindowedBlock
+from .windowed_block import (
+    PartitionedBlock,
+    WindowedBlock,
+    WindowedImageBlock,
+)
 
 # float class -> quantized class of a layer with settings of its own
 LAYERS: dict[str, type[QuantModule]] = {
@@ -41,6 +46,9 @@ LAYERS: dict[str, type[QuantModule]] = {
     'mmcv.cnn.bricks.wrappers.Conv2d': QuantConv2d,
     'mmcv.cnn.bricks.wrappers.ConvTranspose2d': QuantConvTranspose2d,
     'mmdet.models.backbones.swin.WindowMSA': QuantWindowMSA,
+    'mmdet.models.layers.transformer.utils.ConditionalAttention': (
+        QuantConditionalAttention
+    ),
     'timm.layers.attention.Attention': QuantFusedAttention,
     'timm.layers.attention.AttentionRope': QuantFusedAttention,
     'timm.layers.attention_pool.AttentionPoolLatent': QuantFusedAttention,
@@ -52,6 +60,7 @@ LAYERS: dict[str, type[QuantModule]] = {
     'timm.models.swin_transformer.WindowAttention': QuantFusedAttention,
     'timm.models.swin_transformer_v2.WindowAttention': QuantCosineAttention,
     'timm.models.vision_transformer.Attention': QuantFusedAttention,
+    'timm.models.vision_transformer_sam.Attention': QuantFusedAttention,
     'timm.models.vision_transformer_relpos.RelPosAttention': (
         QuantFusedAttention
     ),
@@ -98,6 +107,9 @@ CONTAINERS: dict[str, Callable[[nn.Module], nn.Module]] = {
         WindowedBlock.from_float
     ),
     'timm.models.swin_transformer_v2.WindowAttention': fold_bias,
+    'timm.models.vision_transformer_sam.Block': (
+        WindowedImageBlock.from_float
+    ),
 }
 
 # float class -> the same with layers of their own, before anything else
@@ -107,8 +119,19 @@ SPLITS: dict[str, Callable[[Any], nn.Module]] = {
     ),
 }
 
+# float class -> kind of its own products that stay in float, and why
+FLOAT_PRODUCTS: dict[str, dict[str, str]] = {
+    'mmdet.models.dense_heads.mask2former_head.Mask2FormerHead': {
+        'product': 'masks: queries times pixels, neither FC nor attention'
+    },
+    'timm.models.vision_transformer_sam.Attention': {
+        'linear': 'position bias, made of Q; position bias is float'
+    },
+}
+
 # quantized classes whose groups are groups of softmax rows
 ATTENTION: tuple[type, ...] = (
+    QuantConditionalAttention,
     QuantCosineAttention,
     QuantFusedAttention,
     QuantMultiheadAttention,
@@ -118,7 +141,10 @@ ATTENTION: tuple[type, ...] = (
 
 def class_name(module: nn.Module) -> str:
     """The name under which a module's class stands in the tables."""
-    kind = type(module)
+    return _full_name(type(module))
+
+
+def _full_name(kind: type) -> str:
     return f'{kind.__module__}.{kind.__qualname__}'
 
 
@@ -135,6 +161,18 @@ def float_children(module: nn.Module) -> dict[str, str]:
     """
     kind = quantized_class(module) or type(module)
     return getattr(kind, 'FLOAT_CHILDREN', {})
+
+
+def float_products(module: nn.Module) -> dict[str, str]:
+    """Kinds of a module's own products that stay in float, and why.
+
+    Args:
+        module (nn.Module): Float, or standing for a float one.
+    """
+    reasons: dict[str, str] = {}
+    for kind in type(module).__mro__:
+        reasons |= FLOAT_PRODUCTS.get(_full_name(kind), {})
+    return reasons
 
 
 def inner_layers(module: nn.Module) -> dict[str, nn.Module]:

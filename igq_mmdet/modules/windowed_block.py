@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .instances import instances
+from .instances import instances, instances_inside
 from .variant import variant
 
 
@@ -32,6 +32,36 @@ class WindowedBlock(nn.Module):
         )
         with instances(images=x.shape[0], keep=keep):
             return super()._attn(x)  # type: ignore[misc]
+
+
+class WindowedImageBlock(nn.Module):
+    """Stands for the blocks of timm's SAM, which are those of ViTDet.
+
+    Some of them cut the image into windows, the others do not.
+    """
+
+    attn: nn.Module
+    window_size: int
+
+    @classmethod
+    def from_float(cls, module: nn.Module) -> 'WindowedImageBlock':
+        """Takes over everything of a float block.
+
+        Args:
+            module (nn.Module): The float block.
+        """
+        return variant(cls, module)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the float class, (B, H, W, C)."""
+        batch, height, width, _ = x.shape
+        keep = None
+        if self.window_size:
+            keep = real_positions(
+                height, width, self.window_size, self.window_size, x.device
+            )
+        with instances_inside(self.attn, images=batch, keep=keep):
+            return super().forward(x)
 
 
 class PartitionedBlock(nn.Module):
