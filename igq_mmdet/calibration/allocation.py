@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..cost import layer_cost
 from ..spec import QuantSpec
@@ -18,6 +18,9 @@ from .fit import fit, freeze
 from .integer_program import choose_groups
 from .perturbation import CANDIDATES, Perturbation, PreparedImage
 from .results_file import ResultsFile, digest
+
+# relative; the same values in a batch of another size differ by less
+FLAT = 1e-5
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ class Allocation:
         predicted (tuple[float, float]): Sum of the table's KL with the
             target everywhere, and as chosen.
         measured (tuple[float, float]): KL of the whole model, likewise.
+        unseen (tuple[str, ...]): Layers whose number of groups does not
+            show in the class predictions, such as one that only moves
+            boxes; they stay at the target.
         reach (int): How many steps along the candidates a layer was
             allowed to go from the target, see :func:`allocate`.
         seconds (float): Time of everything.
@@ -48,6 +54,7 @@ class Allocation:
     layerwise_bops: float
     predicted: tuple[float, float]
     measured: tuple[float, float]
+    unseen: tuple[str, ...]
     reach: int
     seconds: float
     forwards: int
@@ -82,7 +89,8 @@ def allocate(
     Args:
         model (nn.Module): A float model.
         spec (QuantSpec): ``groups`` is the target that sets the budget.
-        batches (Iterable): Batches of one calibration image each.
+        batches (Iterable): Calibration images, as ``predict`` takes them;
+            a detector's come one at a time.
         forward (Callable): How to run the model for calibration. Defaults
             to calling it.
         predict (Callable): ``(model, batch, copies)`` to class logits.
@@ -102,7 +110,9 @@ def allocate(
         Allocation: ``.spec`` is ready for :func:`igq_mmdet.quantize`.
 
     Raises:
-        SpecError: The target is not a candidate, or the method not igq.
+        SpecError: The target is not a candidate, a candidate is not a
+            number of groups, or the method not igq.
+        CalibrationError: There are no images.
     """
     started = time.perf_counter()
     batches = list(batches)
@@ -112,25 +122,23 @@ def allocate(
     work = Perturbation(
         model, spec, statistics, predict, candidates, others, copies
     )
-    points = {
-        name: [work.quantizer(name, g).upper.tolist() for g in candidates]
-        for name in work.layers
-    }
-    key = digest(
-        model.state_dict(),
-        [spec.to_dict(), list(candidates), others, points, len(batches)],
-    )
+    references = [work.reference(batch) for batch in batches]
+    key = _key(work, references)
     results = ResultsFile(folder, 'allocation', key)
-    table = _measure_all(work, batches, results, progress)
+    table = _measure_all(work, batches, references, results, progress)
     costs = {
         name: {g: layer_cost(layer, g).bops for g in candidates}
         for name, layer in work.layers.items()
     }
-    budget = sum(costs[name][spec.groups] for name in costs)
-    measure = _Measure(model, batches, statistics, predict)
+    budget = sum(costs[name][g] for name, g in work.targets.items())
+    unseen = tuple(name for name, row in table.items() if _flat(row))
+    measure = _Measure(work, batches, references)
     before = measure(spec)
     for reach in _reaches(len(candidates)):
-        near = _near(candidates, spec.groups, reach)
+        near = {
+            name: _near(candidates, g, 0 if name in unseen else reach)
+            for name, g in work.targets.items()
+        }
         chosen = choose_groups(_only(table, near), _only(costs, near), budget)
         allocated = dataclasses.replace(spec, layer_groups=chosen)
         after = measure(allocated)
@@ -146,19 +154,38 @@ def allocate(
             layer_cost(layer, 1).bops for layer in work.layers.values()
         ),
         predicted=(
-            sum(row[spec.groups] for row in table.values()),
+            sum(table[name][g] for name, g in work.targets.items()),
             sum(table[name][g] for name, g in chosen.items()),
         ),
         measured=(before, after),
+        unseen=unseen,
         reach=reach,
         seconds=time.perf_counter() - started,
         forwards=work.forwards,
     )
 
 
+def _key(work: Perturbation, references: Sequence[Sequence[Tensor]]) -> str:
+    """Digest of all that a measurement depends on.
+
+    The float predictions stand for images, proposals and everything in the
+    model's configuration that is not in its state.
+    """
+    tensors = dict(work.float_model.state_dict())
+    for image, stages in enumerate(references):
+        for stage, logits in enumerate(stages):
+            tensors[f'float logits {image} {stage}'] = logits
+    for name, layer in work.qmodel.named_buffers():
+        tensors[f'quantized {name}'] = layer
+    return digest(
+        tensors, [work.spec.to_dict(), list(work.candidates), work.others]
+    )
+
+
 def _measure_all(
     work: Perturbation,
     batches: Sequence[Any],
+    references: Sequence[Sequence[Tensor]],
     results: ResultsFile,
     progress: Callable[..., Any],
 ) -> dict[str, dict[int, float]]:
@@ -169,7 +196,8 @@ def _measure_all(
         if f'{image} {name}' in results:
             continue
         if image not in prepared:
-            prepared = {image: work.prepare(batches[image])}  # one at a time
+            prepared.clear()  # one at a time
+            prepared[image] = work.prepare(batches[image], references[image])
         kl = prepared[image].measure(name)
         results.add(f'{image} {name}', list(kl.items()))
     mean: dict[str, dict[int, float]] = {}
@@ -197,11 +225,18 @@ def _near(
 
 
 def _only(
-    table: dict[str, dict[int, float]], candidates: Sequence[int]
+    table: dict[str, dict[int, float]],
+    candidates: dict[str, tuple[int, ...]],
 ) -> dict[str, dict[int, float]]:
     return {
-        name: {g: row[g] for g in candidates} for name, row in table.items()
+        name: {g: row[g] for g in candidates[name]}
+        for name, row in table.items()
     }
+
+
+def _flat(row: dict[int, float]) -> bool:
+    """Whether candidates differ by no more than float32 rounds."""
+    return max(row.values()) - min(row.values()) <= FLAT * max(row.values())
 
 
 class _Measure:
@@ -209,23 +244,24 @@ class _Measure:
 
     def __init__(
         self,
-        model: nn.Module,
+        work: Perturbation,
         batches: Sequence[Any],
-        statistics: Statistics,
-        predict: Predict,
+        references: Sequence[Sequence[Tensor]],
     ) -> None:
-        self.model, self.batches = model, batches
-        self.statistics, self.predict = statistics, predict
+        self.work, self.batches = work, batches
+        self.references = references
 
     @torch.no_grad()
     def __call__(self, spec: QuantSpec) -> float:
-        qmodel = quantize(self.model, spec)
-        fit(qmodel, self.statistics)
+        qmodel = quantize(self.work.float_model, spec)
+        fit(qmodel, self.work.statistics)
         freeze(qmodel)
         qmodel.eval()
         total = 0.0
-        for batch in self.batches:
-            reference = self.predict(self.model, batch, 1)
-            output = self.predict(qmodel, batch, 1)
+        for batch, reference in zip(
+            self.batches, self.references, strict=True
+        ):
+            output = self.work.predict(qmodel, batch, 1)
+            self.work.forwards += 1
             total += divergence(reference, output)[0]
         return total / len(self.batches)

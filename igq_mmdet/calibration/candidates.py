@@ -17,17 +17,22 @@ class OneEach(nn.Module):
         quantizers (Sequence[ActivationQuantizer]): One a copy, in order.
         whole (bool): Whether a call brings all copies at once (softmax
             rows) or one (inputs of fully connected layers).
+        images (int): Images in a copy. Defaults to 1.
     """
 
     observer = None
     ready = True
 
     def __init__(
-        self, quantizers: Sequence[ActivationQuantizer], whole: bool
+        self,
+        quantizers: Sequence[ActivationQuantizer],
+        whole: bool,
+        images: int = 1,
     ) -> None:
         super().__init__()
         self.quantizers = nn.ModuleList(quantizers)
         self.whole = whole
+        self.images = images
         self._next = 0
 
     def forward(
@@ -38,14 +43,13 @@ class OneEach(nn.Module):
     ) -> Tensor:
         """See ``ActivationQuantizer.forward``."""
         if not self.whole:
-            quantizer = self.quantizers[self._next % len(self.quantizers)]
+            copy = self._next // self.images % len(self.quantizers)
             self._next += 1
+            quantizer = self.quantizers[copy]
             return quantizer(x, counted, out)
         assert out is x, 'softmax rows are quantized in place'
-        rows = len(x) // len(self.quantizers)
-        for quantizer, part in zip(
-            self.quantizers, x.split(max(rows, 1)), strict=True
-        ):
+        parts = x.tensor_split(len(self.quantizers))
+        for quantizer, part in zip(self.quantizers, parts, strict=True):
             quantizer(part, out=part)
         return x
 
@@ -59,18 +63,21 @@ def grouped_key(layer: QuantModule) -> str:
 
 @contextmanager
 def trying(
-    layer: QuantModule, quantizers: Sequence[ActivationQuantizer]
+    layer: QuantModule,
+    quantizers: Sequence[ActivationQuantizer],
+    images: int = 1,
 ) -> Iterator[None]:
     """Within this context copy ``i`` of an image meets ``quantizers[i]``.
 
     Args:
         layer (QuantModule): An FC or attention layer.
         quantizers (Sequence[ActivationQuantizer]): Calibrated.
+        images (int): Images in a copy. Defaults to 1.
     """
     key = grouped_key(layer)
     own = getattr(layer, key)
     whole = not isinstance(layer, QuantLinear)
-    setattr(layer, key, OneEach(quantizers, whole))
+    setattr(layer, key, OneEach(quantizers, whole, images))
     try:
         yield
     finally:

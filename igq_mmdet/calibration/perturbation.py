@@ -13,7 +13,7 @@ from ..quantizers import ChannelGroupQuantizer, RowGroupQuantizer
 from ..spec import QuantSpec
 from .calibrate import quantize
 from .candidates import grouped_key, trying
-from .collect import Statistics
+from .collect import Statistics, images_in
 from .divergence import Predict, divergence
 from .fit import bounds, fit, freeze
 from .replay import Replay
@@ -50,11 +50,7 @@ class Perturbation:
             raise SpecError(
                 f'allocation needs method igq, got {spec.method!r}'
             )
-        if spec.groups not in candidates:
-            raise SpecError(
-                f'groups={spec.groups} is not among the candidates '
-                f'{tuple(candidates)}; the target must be'
-            )
+        _check_candidates(candidates)
         if others not in OTHERS:
             raise SpecError(f'others must be one of {OTHERS}, got {others!r}')
         self.float_model = model
@@ -73,11 +69,35 @@ class Perturbation:
             _disable(self.qmodel)
         self.qmodel.eval()
         self.layers = grouped_layers(self.qmodel)
+        self.targets = {
+            name: layer.config.groups for name, layer in self.layers.items()
+        }
+        for name, groups in self.targets.items():
+            if groups not in candidates:
+                raise SpecError(
+                    f'{name}: groups={groups} is not among the candidates '
+                    f'{tuple(candidates)}; the target must be'
+                )
+        # where copies of an image lie in the outputs of blocks
+        self.axes: dict[str, Any] = {}
         self._fitted: dict[tuple[str, int], nn.Module] = {}
 
-    def prepare(self, batch: Any) -> 'PreparedImage':
-        """Float predictions and block outputs of one image."""
-        return PreparedImage(self, batch)
+    def reference(self, batch: Any) -> Sequence[Tensor]:
+        """Predicts with the float model."""
+        self.forwards += 1
+        with torch.no_grad():
+            return self.predict(self.float_model, batch, 1)
+
+    def prepare(
+        self, batch: Any, reference: Sequence[Tensor]
+    ) -> 'PreparedImage':
+        """Runs one batch and keeps the outputs of blocks.
+
+        Args:
+            batch (Any): As the predictor takes it.
+            reference (Sequence[Tensor]): What :meth:`reference` gave.
+        """
+        return PreparedImage(self, batch, reference)
 
     def run(self, batch: Any, copies: int = 1) -> Sequence[Tensor]:
         """Predicts with the quantized model as it stands."""
@@ -100,21 +120,24 @@ class Perturbation:
 
 
 class PreparedImage:
-    """One image, run once, on which layers are perturbed.
+    """One batch, run once, on which layers are perturbed.
 
     Args:
         owner (Perturbation): The models.
-        batch (Any): One image, as the predictor takes it.
+        batch (Any): As the predictor takes it, mostly one image.
+        reference (Sequence[Tensor]): Float predictions.
     """
 
-    def __init__(self, owner: Perturbation, batch: Any) -> None:
+    def __init__(
+        self, owner: Perturbation, batch: Any, reference: Sequence[Tensor]
+    ) -> None:
         self.owner = owner
         self.batch = batch
-        with torch.no_grad():
-            self.reference = owner.predict(owner.float_model, batch, 1)
-        owner.forwards += 1
-        self.replay = Replay(owner.qmodel, list(owner.layers))
-        base = self.replay.record(lambda: owner.run(batch))
+        self.reference = reference
+        self.replay = Replay(owner.qmodel, list(owner.layers), axes=owner.axes)
+        base = self.replay.record(
+            lambda copies: owner.run(batch, copies), owner.copies
+        )
         self.base = divergence(self.reference, base)[0]
 
     def measure(self, name: str) -> dict[int, float]:
@@ -125,20 +148,33 @@ class PreparedImage:
         """
         owner = self.owner
         known: dict[int, float] = {}
-        if owner.others == 'target' and name not in owner.spec.layer_groups:
-            known = {owner.layers[name].config.groups: self.base}
+        if not self.replay.reaches(name):
+            return dict.fromkeys(owner.candidates, self.base)
+        if owner.others == 'target':
+            known = {owner.targets[name]: self.base}
         rest = [g for g in owner.candidates if g not in known]
         for start in range(0, len(rest), owner.copies):
             groups = rest[start : start + owner.copies]
             quantizers = [owner.quantizer(name, g) for g in groups]
             with (
-                trying(owner.layers[name], quantizers),
+                trying(owner.layers[name], quantizers, images_in(self.batch)),
                 self.replay.start_at(name, len(groups)),
             ):
                 output = owner.run(self.batch, len(groups))
             found = divergence(self.reference, output, len(groups))
             known.update(zip(groups, found, strict=True))
         return {g: known[g] for g in owner.candidates}
+
+
+def _check_candidates(candidates: Sequence[int]) -> None:
+    whole = [
+        g for g in candidates if isinstance(g, int) and g is not True and g > 1
+    ]
+    if len(whole) != len(candidates) or len(set(whole)) != len(whole):
+        raise SpecError(
+            'candidates must be different whole numbers from 2 on, got '
+            f'{tuple(candidates)}'
+        )
 
 
 def grouped_layers(model: nn.Module) -> dict[str, QuantModule]:

@@ -130,12 +130,15 @@ def test_blocks_before_the_layer_do_not_run(net, batches):
     for index in range(3):
         layer = work.qmodel.get_submodule(f'blocks.{index}.fc1')
         layer.register_forward_hook(count(index))
-    prepared = work.prepare(batches[0])
-    assert runs == {0: 1, 1: 1, 2: 1}
+    with torch.no_grad():
+        reference = [net(batches[0])]
+    prepared = work.prepare(batches[0], reference)
+    # once, and once with two copies, to see where copies lie
+    assert runs == {0: 2, 1: 2, 2: 2}
     prepared.measure('blocks.2.fc2')
-    assert runs == {0: 1, 1: 1, 2: 2}
+    assert runs == {0: 2, 1: 2, 2: 3}
     prepared.measure('head')
-    assert runs == {0: 1, 1: 1, 2: 2}
+    assert runs == {0: 2, 1: 2, 2: 3}
 
 
 def test_interrupted_it_goes_on(net, batches, tmp_path):
@@ -176,3 +179,6 @@ def test_what_cannot_be_allocated(net, batches):
         allocate(net, layerwise, batches, candidates=CANDIDATES)
     with pytest.raises(igq.IGQError, match='others must be'):
         allocate(net, SPEC, batches, candidates=CANDIDATES, others='nothing')
+    for wrong in ((1, 4), (4, 4), (4, 8.0), (4, True)):
+        with pytest.raises(igq.IGQError, match='candidates must be'):
+            allocate(net, SPEC, batches, candidates=wrong)
