@@ -57,5 +57,6 @@ def unreadable_image(error: Exception) -> str | None:
     Returns:
         str, optional: Its path.
     """
-    found = re.search(r'failed to load image: (.+)', str(error))
-    return found.group(1).strip() if found else None
+    # a worker's error ends with the message, after its own source lines
+    found = re.findall(r'failed to load image: (.+)', str(error))
+    return found[-1].strip() if found else None

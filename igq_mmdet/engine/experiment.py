@@ -126,17 +126,19 @@ class Experiment:
         for spec in specs:
             settings.append((spec, None))
             if allocation is not None and spec.method == 'igq':
-                chosen = self._allocate(calibration, spec, allocation)
-                settings.append((chosen.spec, chosen))
+                found = self._allocate(calibration, spec, allocation)
+                settings.append((found.spec, found))
+        *others, (spec, chosen_by) = settings
+        last, last_record = calibration.apply(spec)
         if save is not None:
-            qmodel, record = calibration.apply(settings[-1][0])
-            info = checkpoint_info(record, self.config.pretty_text)
-            checkpoints.save(qmodel, save, info)
+            info = checkpoint_info(last_record, self.config.pretty_text)
+            checkpoints.save(last, save, info)
         if with_float:
             self.run_float()
-        for spec, chosen_by in settings:
-            qmodel, record = calibration.apply(spec)
-            self._run(qmodel, record.to_dict(), chosen_by)
+        for other, other_by in others:
+            qmodel, record = calibration.apply(other)
+            self._run(qmodel, record.to_dict(), other_by)
+        self._run(last, last_record.to_dict(), chosen_by)
 
     def run_checkpoint(self, filename: str, with_float: bool = False) -> None:
         """Evaluates a quantized checkpoint.
@@ -182,6 +184,8 @@ class Experiment:
                 f'{path}: evaluation image does not decode; replace it'
             ) from error
         finally:
+            if self.progress is not None:
+                self.progress.close()
             self.runner.model = self.detector
         return metrics, time.perf_counter() - start
 
@@ -219,7 +223,7 @@ class Experiment:
 
     def _bar(self, batches: Any) -> Any:
         if self.quiet:
-            return batches
+            return iter(batches)
         return tqdm(batches, desc='calibration', unit='image')
 
 

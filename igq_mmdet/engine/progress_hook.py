@@ -33,4 +33,10 @@ class ProgressHook(Hook):
 
     def after_test_epoch(self, runner: Runner, metrics: Any = None) -> None:
         """Closes the bar."""
-        self._bar.close()
+        self.close()
+
+    def close(self) -> None:
+        """Closes the bar, also after an error."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,13 +1,15 @@
 """From a float detector to calibrated ones: the one path all tools take."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from ..calibration import Statistics, collect, fit, freeze, quantize
+from ..plan import make_plan
 from ..spec import QuantSpec
 from .calibration_forward import calibration_forward
 from .calibration_set import CalibrationSet
@@ -50,8 +52,13 @@ class DetectorCalibration:
         images (CalibrationSet): What to calibrate on.
         specs (Sequence[QuantSpec]): The settings that are going to be
             asked for.
-        progress (Callable, optional): Wraps the iterable of batches, such
-            as ``tqdm``.
+        progress (Callable, optional): Wraps the iterable of batches and
+            can be closed, such as ``tqdm``.
+
+    Raises:
+        SpecError: A setting does not fit the detector.
+        CalibrationError: A layer without data, NaN or infinity.
+        DataError: An image cannot be read.
     """
 
     def __init__(
@@ -64,14 +71,16 @@ class DetectorCalibration:
         self.detector = detector
         self.images = images
         start = time.perf_counter()
-        batches: Iterable[Any] = progress(images)
+        for spec in specs:
+            make_plan(detector, spec)
         others = (quantize(detector, spec) for spec in specs[1:])
-        self.statistics: Statistics = collect(
-            quantize(detector, specs[0]),
-            batches,
-            calibration_forward,
-            others,
-        )
+        with closing(progress(images)) as batches:
+            self.statistics: Statistics = collect(
+                quantize(detector, specs[0]),
+                batches,
+                calibration_forward,
+                others,
+            )
         self.seconds = time.perf_counter() - start
 
     def apply(self, spec: QuantSpec) -> tuple[nn.Module, CalibrationRecord]:

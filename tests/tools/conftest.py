@@ -1,0 +1,44 @@
+"""The command line, run in this process."""
+
+import importlib.util
+import json
+import warnings
+from types import SimpleNamespace
+
+import pytest
+
+from ..conftest import ROOT
+
+FEW = 'test_dataloader.dataset.indices=8'
+
+
+@pytest.fixture(scope='package')
+def tool():
+    """tools/ptq_coco.py as a module."""
+    path = ROOT / 'tools/ptq_coco.py'
+    spec = importlib.util.spec_from_file_location('ptq_coco', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def ptq(tool, tmp_path, monkeypatch, capfd):
+    """Runs it on eight images; gives status, stdout, stderr, report."""
+    monkeypatch.chdir(ROOT)
+
+    def run(*args, options=()):
+        report = tmp_path / 'work/igq_report.json'
+        argv = [*args, '--work-dir', str(report.parent)]
+        argv += ['--cfg-options', FEW, *options]
+        with warnings.catch_warnings():
+            # mmengine's, that a Runner was built in this process before
+            warnings.simplefilter('ignore')
+            status = tool.main([str(arg) for arg in argv])
+        out, err = capfd.readouterr()
+        content = None
+        if report.is_file():
+            content = json.loads(report.read_text())
+        return SimpleNamespace(status=status, out=out, err=err, report=content)
+
+    return run

@@ -1,0 +1,263 @@
+"""The command line on eight images of the demo."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip('mmdet')
+
+from safetensors import safe_open
+
+import igq_mmdet as igq
+
+from ..conftest import ROOT
+from .conftest import FEW
+
+BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
+
+
+@pytest.fixture(scope='module')
+def saved(tmp_path_factory):
+    """What a shell sees of a run with --save."""
+    folder = tmp_path_factory.mktemp('saved')
+    path = folder / 'q.safetensors'
+    done = subprocess.run(
+        [sys.executable, 'tools/ptq_coco.py', '--save', path]
+        + ['--work-dir', folder / 'work', '--cfg-options', FEW],
+        cwd=ROOT,
+        env=os.environ | {'PYTHONPATH': str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads((folder / 'work/igq_report.json').read_text())
+    return SimpleNamespace(
+        path=path, report=report, out=done.stdout, err=done.stderr
+    )
+
+
+def without_times(run):
+    run = {k: v for k, v in run.items() if k != 'eval_seconds'}
+    calibration = dict(run['calibration'])
+    del calibration['seconds']
+    return run | {'calibration': calibration}
+
+
+@pytest.mark.slow
+def test_output(saved):
+    lines = saved.out.splitlines()
+    assert lines[0] == 'calibration images [229997], seed 0'
+    assert lines[1].split()[:2] == ['setting', 'W/A']
+    assert set(lines[2]) == {'-'}
+    assert lines[3].startswith('float') and lines[4].startswith('igq')
+    ratio = re.fullmatch(r'.*: (\d+) bytes, 1/([\d.]+) of float32', lines[5])
+    assert int(ratio[1]) == saved.path.stat().st_size
+    assert float(ratio[2]) >= 6
+    assert lines[6].startswith('report: ') and len(lines) == 7
+    # progress goes to stderr, with time left
+    assert 'image' in saved.err and 'calibration' in saved.err
+    assert 'annotations' not in saved.out + saved.err
+
+
+def test_report(saved):
+    report = saved.report
+    assert report['schema'] == 'igq_mmdet.report/1'
+    assert set(report) == {'schema', 'float', 'runs', 'environment'}
+    assert report['float']['metrics'][BOX] > 0
+    (run,) = report['runs']
+    assert run['name'] == 'igq:12 W4A4'
+    spec = igq.QuantSpec.from_dict(run['spec'])
+    assert spec == igq.QuantSpec(w_bits=4, a_bits=4, groups=12)
+    for name in (BOX, MASK):
+        value = run['metrics'][name]
+        assert 0 < value < 1 and value != round(value, 3)
+    parts = run['parts']
+    assert list(parts) == sorted(
+        ['backbone', 'neck', 'rpn', 'bbox_head', 'mask_head']
+    )
+    for part in parts.values():
+        assert part['layers'] > 0 and part['w_bits'] == [4]
+        assert part['macs'] > 0 and part['bops'] > part['macs']
+        assert part['bytes'] < part['float_bytes'] / 6
+    assert parts['backbone']['a_bits'] == [4, 8]
+    assert parts['bbox_head']['groups'] == [12]
+    calibration = run['calibration']
+    assert calibration['image_ids'] == [229997]
+    assert calibration['seed'] == 0 and calibration['seconds'] > 0
+    assert calibration['evaluation_images'] == []
+    assert run['eval_seconds'] > 0
+    environment = report['environment']
+    assert environment['versions']['igq_mmdet'] == igq.__version__
+    assert environment['versions']['mmdet'] and environment['threads'] >= 1
+
+
+def test_load_gives_the_same_ap(saved, ptq):
+    done = ptq('--load', saved.path, '--quiet')
+    assert done.status == 0 and done.err == ''
+    assert done.report['float']['metrics'] == saved.report['float']['metrics']
+    # also the time of calibration: it is read from the file
+    run, before = done.report['runs'][0], saved.report['runs'][0]
+    assert run.pop('eval_seconds') > 0
+    assert run == {k: v for k, v in before.items() if k != 'eval_seconds'}
+
+
+def test_load_needs_no_float_weights(saved, ptq):
+    config = 'configs/demo/mask-rcnn_swin-mini_demo.py'
+    done = ptq(config, '--load', saved.path, '--quiet')
+    assert done.report['float'] is None
+    metrics = saved.report['runs'][0]['metrics']
+    assert done.report['runs'][0]['metrics'] == metrics
+
+
+@pytest.mark.slow
+def test_hook_and_wrapper_give_the_same_ap(saved, tmp_path, monkeypatch):
+    from mmengine.runner import Runner
+
+    from igq_mmdet.engine.cli import load_config
+
+    monkeypatch.chdir(ROOT)
+    preset = 'configs/demo/mask-rcnn_swin-mini_demo_w4a4_g12.py'
+    metrics = []
+    for kind in ('hook', 'wrapper'):
+        config = load_config(preset, [FEW])
+        config.work_dir = str(tmp_path / kind)
+        config.log_level = 'ERROR'
+        config.load_from = 'demo/swin_mini_mask_rcnn.safetensors'
+        if kind == 'wrapper':
+            (hook,) = config.pop('custom_hooks')
+            config.test_evaluator.type = 'igq_mmdet.PreciseCocoMetric'
+            config.model = dict(
+                type='igq_mmdet.IGQDetector',
+                detector=config.model,
+                spec=hook.spec,
+                calib=dict(dataset=config.calib_dataset),
+            )
+        metrics.append(Runner.from_cfg(config).test())
+    assert metrics[0] == metrics[1] == saved.report['runs'][0]['metrics']
+
+
+def test_same_seed_same_numbers(saved, ptq):
+    done = ptq('--groups', '12', '--seed', '0', '--skip-float', '--quiet')
+    assert done.report['float'] is None
+    run, before = done.report['runs'][0], saved.report['runs'][0]
+    assert without_times(run) == without_times(before)
+
+
+def test_compare(ptq):
+    done = ptq('--compare', 'layerwise,igq:8,upper_bound', '--skip-float')
+    assert done.status == 0
+    runs = done.report['runs']
+    names = ['layerwise W4A4', 'igq:8 W4A4', 'upper_bound W4A4']
+    assert [run['name'] for run in runs] == names
+    assert {tuple(r['calibration']['image_ids']) for r in runs} == {(229997,)}
+    assert len({run['metrics'][BOX] for run in runs}) == 3
+
+
+def test_parts_and_patterns(ptq):
+    done = ptq(
+        *('--parts', 'neck,rpn', '--exclude', 'rpn_head.rpn_cls'),
+        *('--w-bits', 8, '--a-bits', 6, '--method', 'layerwise', '--quiet'),
+    )
+    (run,) = done.report['runs']
+    assert set(run['parts']) == {'neck', 'rpn'}
+    assert run['parts']['rpn']['layers'] == 2
+    assert run['parts']['neck']['w_bits'] == [8]
+    assert run['parts']['neck']['a_bits'] == [6]
+    # only the table, and in it what was asked for
+    lines = done.out.splitlines()
+    assert len(lines) == 4 and lines[0].startswith('setting')
+    assert lines[3].split()[:4] == ['layerwise', '8/6', '-', 'neck,rpn']
+
+
+def test_nothing_detected_is_ap_0(ptq):
+    done = ptq('--groups', 4, '--quiet', options=[
+        'model.test_cfg.rcnn.score_thr=1.1'
+    ])  # fmt: skip
+    assert done.status == 0
+    (run,) = done.report['runs']
+    assert run['metrics'][BOX] == run['metrics'][MASK] == 0
+    assert len(done.out.splitlines()) == 4
+
+
+def test_saved_before_evaluation(tool, ptq, tmp_path, monkeypatch):
+    from igq_mmdet.engine.experiment import Experiment
+
+    def crash(*args, **kw):
+        raise RuntimeError('power cut')
+
+    monkeypatch.setattr(Experiment, 'evaluate', crash)
+    path = tmp_path / 'q.safetensors'
+    with pytest.raises(RuntimeError, match='power cut'):
+        ptq('--save', path)
+    assert not (tmp_path / 'work/igq_report.json').exists()
+    monkeypatch.undo()
+    assert ptq('--load', path, '--skip-float', '--quiet').status == 0
+
+
+def test_calibrating_on_evaluation_images(ptq):
+    options = ['calib_dataset.ann_file=instances_eval.json']
+    options += ['calib_dataset.indices=8']
+    done = ptq('--save', 'gone.safetensors', options=options)
+    assert done.status == 1 and '--calib-on-eval' in done.err
+    done = ptq('--method', 'igq', '--calib-on-eval', options=options)
+    calibration = done.report['runs'][0]['calibration']
+    assert calibration['evaluation_images'] == calibration['image_ids']
+
+
+def test_metadata(saved):
+    with safe_open(saved.path, 'pt') as file:
+        info = json.loads(file.metadata()['info'])
+    assert info['calibration']['image_ids'] == [229997]
+    assert "type='SwinTransformer'" in info['model_config']
+    assert info['versions']['igq_mmdet'] == igq.__version__
+
+
+@pytest.mark.parametrize(
+    'args, names',
+    [
+        (
+            [],
+            [
+                f'{name} {bits}'
+                for bits in ('W4A4', 'W6A6', 'W8A3')
+                for name in ('layerwise', 'igq:8', 'igq:12', 'upper_bound')
+            ],
+        ),
+        (['--groups', '8'], ['igq:8 W4A4']),
+        (['--method', 'layerwise'], ['layerwise W4A4']),
+        (['--save', 'x', '--w-bits', '6'], ['igq:12 W6A4']),
+        (['--compare', 'igq:3', '--a-bits', '3'], ['igq:3 W4A3']),
+        (['--compare', 'igq, layerwise'], ['igq:12 W4A4', 'layerwise W4A4']),
+        (['c.py', 'c.pth'], ['igq:12 W4A4']),
+        (['c.py', 'c.pth', '--groups', '4'], ['igq:4 W4A4']),
+    ],
+)
+def test_settings(args, names, tool):
+    from igq_mmdet.report import run_name
+
+    specs = tool.settings(tool.parse_args(args))
+    assert [run_name(spec) for spec in specs] == names
+
+
+@pytest.mark.parametrize(
+    'args, text',
+    [
+        (['c.py'], 'CONFIG needs a CHECKPOINT'),
+        (['--load', 'x', '--save', 'y'], '--load evaluates one file'),
+        (['--load', 'x', '--w-bits', '8'], 'leave --w-bits'),
+        (['--load', 'x', '--calib-images', '2'], 'leave --calib-images'),
+        (['--save', 'x', '--compare', 'igq'], '--save writes one setting'),
+        (['--method', 'igq', '--compare', 'igq'], 'leave --method'),
+        (['--quiet', '--show-progress'], 'not allowed with'),
+    ],
+)
+def test_arguments_that_contradict(args, text, tool, capsys):
+    with pytest.raises(SystemExit) as info:
+        tool.parse_args(args)
+    assert info.value.code == 2
+    assert text in capsys.readouterr().err
