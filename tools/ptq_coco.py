@@ -40,7 +40,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--a-bits', type=int, help='2 to 8, default 4')
     parser.add_argument('--groups', type=int, help='a layer, default 12')
     parser.add_argument(
-        '--method', help='default igq; also layerwise or upper_bound'
+        '--method',
+        help='default igq; also igq_integral, layerwise or upper_bound',
     )
     parser.add_argument(
         '--parts',
@@ -89,6 +90,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--cfg-options', nargs='+', default=[], help='key=value, as in mmdet'
     )
     parser.add_argument('--threads', type=int, help='of torch')
+    parser.add_argument(
+        '--runtime',
+        default='simulated',
+        choices=('simulated', 'integer'),
+        help='integer: evaluate on integer codes, for igq_integral and '
+        'layerwise',
+    )
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument(
         '--show-progress',
@@ -150,7 +158,11 @@ def run(args: argparse.Namespace) -> None:
     """Evaluates what was asked for and prints the table."""
     from igq_mmdet.engine.cli import check_writable, load_config
     from igq_mmdet.engine.experiment import Experiment, use_threads
-    from igq_mmdet.report import allocation_lines, result_table
+    from igq_mmdet.report import (
+        allocation_lines,
+        result_table,
+        runtime_lines,
+    )
 
     specs = settings(args)
     for name in ('work_dir', 'save', 'load', 'checkpoint', 'config'):
@@ -164,6 +176,7 @@ def run(args: argparse.Namespace) -> None:
     use_threads(args.threads)
     config = load_config(args.config, args.cfg_options)
     experiment = Experiment(config, args.work_dir, args.quiet)
+    experiment.integer = args.runtime == 'integer'
     if args.checkpoint:
         experiment.load_float(args.checkpoint)
     with_float = bool(args.checkpoint) and not args.skip_float
@@ -180,8 +193,9 @@ def run(args: argparse.Namespace) -> None:
         experiment.run_settings(specs, images, args.save, with_float, options)
     path = experiment.write()
     print(result_table(experiment.report.data))
-    for line in allocation_lines(experiment.report.data):
-        print(line)
+    for lines in (allocation_lines, runtime_lines):
+        for line in lines(experiment.report.data):
+            print(line)
     if args.quiet:
         return
     if args.save:

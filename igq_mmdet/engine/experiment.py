@@ -18,6 +18,7 @@ from .. import checkpoint as checkpoints
 from ..calibration.allocation import Allocation
 from ..errors import DataError, IGQError, SpecError
 from ..report import Report, run_name, write_report
+from ..runtime import to_integer
 from ..spec import QuantSpec
 from .allocate import allocate_detector
 from .calib_config import calibration_set
@@ -56,6 +57,7 @@ class Experiment:
         self.config = config
         self.detector: nn.Module = self.runner.model
         self.report = Report()
+        self.integer = False  # evaluate on integer codes
 
     @property
     def float_bytes(self) -> int:
@@ -215,8 +217,13 @@ class Experiment:
         allocation: Allocation | None = None,
     ) -> None:
         spec: Any = qmodel.igq_spec
-        metrics, seconds = self.evaluate(qmodel, run_name(spec))
+        model = to_integer(qmodel) if self.integer else qmodel
+        metrics, seconds = self.evaluate(model, run_name(spec))
         run = self.report.add_run(qmodel, metrics, calibration, seconds)
+        run['runtime'] = 'integer' if self.integer else 'simulated'
+        if self.integer:
+            reasons = model.igq_runtime.items()  # type: ignore[operator,union-attr]
+            run['not_integer'] = {k: v for k, v in reasons if v is not None}
         if allocation is not None:
             run['allocation'] = allocation.to_dict()
         self.write()

@@ -1,7 +1,7 @@
 """The report file and the tables made from it."""
 
 from .report import SCHEMA, Report, run_name, write_report
-from .table import allocation_lines, result_table
+from .table import allocation_lines, result_table, runtime_lines
 
 __all__ = [
     'SCHEMA',
@@ -9,5 +9,6 @@ __all__ = [
     'allocation_lines',
     'result_table',
     'run_name',
+    'runtime_lines',
     'write_report',
 ]

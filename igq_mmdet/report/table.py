@@ -52,6 +52,28 @@ def result_table(data: Mapping[str, Any]) -> str:
     return format_rows(rows)
 
 
+def runtime_lines(data: Mapping[str, Any]) -> list[str]:
+    """Wall time of evaluations on integer codes beside float.
+
+    Args:
+        data (Mapping): A report.
+    """
+    lines = []
+    for run in data['runs']:
+        if run.get('runtime') != 'integer':
+            continue
+        kept = run['not_integer']
+        beside = ''
+        if data['float'] is not None:
+            beside = f', float {data["float"]["eval_seconds"]:.1f} s'
+        lines.append(
+            f'{run["name"]}: evaluated on integers in '
+            f'{run["eval_seconds"]:.1f} s{beside}; layers still simulated: '
+            f'{len(kept)}'
+        )
+    return lines
+
+
 def allocation_lines(data: Mapping[str, Any]) -> list[str]:
     """What allocation did, a line for each setting that has one.
 
