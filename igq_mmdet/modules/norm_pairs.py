@@ -1,17 +1,25 @@
-"""Which LayerNorm feeds which fully connected layer, and nothing else."""
+"""Which LayerNorm feeds one fully connected layer and nothing else.
+
+Blocks are named by class: in a block that normalises after its layers, or
+beside them, the same names mean something else.
+"""
 
 from torch import nn
 
-# (layer, its LayerNorm), as seen from the block that holds both
-NORM_OF: tuple[tuple[str, str], ...] = (
-    # mmdet's Swin
-    ('attn.w_msa.qkv', 'norm1'),
-    ('ffn.layers.0.0', 'norm2'),
-    ('downsample.reduction', 'downsample.norm'),
-    # timm's ViT, DeiT and Swin
-    ('attn.qkv', 'norm1'),
-    ('mlp.fc1', 'norm2'),
-)
+_PRE_NORM = (('attn.qkv', 'norm1'), ('mlp.fc1', 'norm2'))
+_MERGING = (('reduction', 'norm'),)
+
+# class of the block -> (layer, its LayerNorm), as seen from the block
+NORM_OF: dict[str, tuple[tuple[str, str], ...]] = {
+    'mmdet.models.backbones.swin.SwinBlock': (
+        ('attn.w_msa.qkv', 'norm1'),
+        ('ffn.layers.0.0', 'norm2'),
+    ),
+    'mmdet.models.layers.transformer.utils.PatchMerging': _MERGING,
+    'timm.models.vision_transformer.Block': _PRE_NORM,
+    'timm.models.swin_transformer.SwinTransformerBlock': _PRE_NORM,
+    'timm.models.swin_transformer.PatchMerging': _MERGING,
+}
 
 
 def norm_pairs(model: nn.Module) -> dict[str, str]:
@@ -25,11 +33,14 @@ def norm_pairs(model: nn.Module) -> dict[str, str]:
     """
     modules = dict(model.named_modules())
     pairs = {}
-    for name in modules:
-        for layer, norm in NORM_OF:
-            if name != layer and not name.endswith('.' + layer):
-                continue
-            found = modules.get(name[: -len(layer)] + norm)
-            if isinstance(found, nn.LayerNorm) and found.elementwise_affine:
-                pairs[name] = name[: -len(layer)] + norm
+    for name, block in modules.items():
+        inside = f'{name}.' if name else ''
+        # what stands for a block is of a class derived from the block's
+        for kind in type(block).__mro__:
+            table = NORM_OF.get(f'{kind.__module__}.{kind.__qualname__}', ())
+            for layer, norm in table:
+                found = modules.get(inside + norm)
+                if isinstance(found, nn.LayerNorm):
+                    if found.elementwise_affine and inside + layer in modules:
+                        pairs[inside + layer] = inside + norm
     return pairs

@@ -7,15 +7,22 @@ from .base import ActivationQuantizer
 from .uniform import max_code
 
 
+@torch.no_grad()
 def fake_quantize_log_sqrt2(
     x: Tensor, scale: Tensor, bits: int, out: Tensor | None = None
 ) -> Tensor:
     """Quantizes and dequantizes softmax outputs (arXiv 2212.08254, 3.4).
 
-        q = clip(round(-2 log2(x / s)), 0, 2^b - 1)     x_hat = s * 2^(-q / 2)
+        q = max(round(-2 log2(x / s)), 0)     x_hat = s * 2^(-q / 2)
 
-    For inference that is a shift: ``s' * 2^floor(-q / 2)`` with ``s' = s``
-    for even q and ``s * sqrt(2)`` for odd q. The same numbers.
+    and 0 where q exceeds 2^b - 1. For inference that is a shift: ``s' *
+    2^floor(-q / 2)`` with ``s' = s`` for even q and ``s * sqrt(2)`` for odd
+    q: the same numbers.
+
+    The paper's formula clips q instead; its authors' released code, which
+    their figures come from, has the 0. It is one value more than b bits
+    hold, in favour of a rival; with clipping all small probabilities of a
+    row would add up to several times the row at 3 bits.
 
     Args:
         x (Tensor): Values from 0 to 1, any shape.
@@ -28,12 +35,13 @@ def fake_quantize_log_sqrt2(
         Tensor: ``out``.
     """
     out = torch.div(x, scale, out=out)
-    out.log2_().mul_(-2).round_().clamp_(0, max_code(bits))
-    return out.mul_(-0.5).exp2_().mul_(scale)
+    out.log2_().mul_(-2).round_().clamp_(min=0)
+    nothing = out > max_code(bits)
+    return out.mul_(-0.5).exp2_().mul_(scale).masked_fill_(nothing, 0)
 
 
 class LogSqrt2Quantizer(ActivationQuantizer):
-    """One scale a layer, 2^b levels that are powers of sqrt(2) apart."""
+    """One scale a layer; 2^b levels that are sqrt(2) apart, and 0."""
 
     observes = 'histogram'
 
