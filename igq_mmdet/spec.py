@@ -55,9 +55,10 @@ class QuantSpec:
         groups (int): Number of groups of every layer; the paper's "group
             size". Defaults to 12.
         method (str): ``igq``, ``igq_integral`` (group steps are multiples
-            of one, an extension), ``layerwise`` (one group) or
-            ``upper_bound`` (every channel and row its own range). Defaults
-            to ``igq``.
+            of one, an extension), ``layerwise`` (one group),
+            ``consecutive`` or ``sorted`` (groups fixed at calibration),
+            ``repq`` (RepQ-ViT) or ``upper_bound`` (every channel and row
+            its own range). Defaults to ``igq``.
         parts (str | Sequence[str] | Mapping[str, PartSpec | dict]): A
             preset (``detector``: every part, ``backbone``), part names, or
             part names with settings of their own. Defaults to

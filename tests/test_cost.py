@@ -40,6 +40,13 @@ def test_group_terms_only_where_there_are_groups(spec):
     assert cost.bops == 300 * 16
 
 
+@pytest.mark.parametrize('method', ['consecutive', 'sorted'])
+def test_fixed_groups_need_no_ranges_at_run_time(method):
+    x = torch.randn(2, 10, 6)
+    cost, _ = cost_of(nn.Linear(6, 5), x, method=method, groups=4)
+    assert cost.bops == 300 * 16 + 32 * 10 * 5 * 4
+
+
 def test_convolutions_by_hand():
     x = torch.randn(2, 6, 8, 8)
     cost, _ = cost_of(nn.Conv2d(6, 4, 3, bias=False), x)
