@@ -18,7 +18,8 @@ FAMILIES = pytest.mark.parametrize(
 def build(family):
     """A model with random weights, none of them at a neutral value."""
     torch.manual_seed(0)
-    model = timm.create_model(family.model, **family.options).eval()
+    options = {**family.options, **family.smaller}
+    model = timm.create_model(family.model, **options).eval()
     for name, parameter in model.named_parameters():
         if 'gamma' in name:  # layer scale: 1e-5 would hide the block
             parameter.data.fill_(1)
