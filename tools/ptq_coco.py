@@ -62,7 +62,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='allow calibration images that are evaluated on',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the images')
+    parser.add_argument(
+        '--seed',
+        type=int,
+        nargs='+',
+        default=[0],
+        help='of the calibration images; with several, every setting is '
+        'evaluated for each and mean and spread are printed',
+    )
     parser.add_argument(
         '--work-dir', default='work_dirs/ptq', help='for igq_report.json'
     )
@@ -109,6 +116,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('CONFIG needs a CHECKPOINT, or --load FILE')
     if args.load and (args.compare or args.save):
         parser.error('--load evaluates one file; leave --compare and --save')
+    if args.save and len(args.seed) > 1:
+        parser.error('--save writes one model; give one --seed')
     if args.save and args.compare:
         parser.error('--save writes one setting; leave --compare out')
     if args.method and args.compare:
@@ -162,6 +171,8 @@ def run(args: argparse.Namespace) -> None:
         allocation_lines,
         result_table,
         runtime_lines,
+        seed_table,
+        uncovered_lines,
     )
 
     specs = settings(args)
@@ -183,19 +194,27 @@ def run(args: argparse.Namespace) -> None:
     if args.load:
         experiment.run_checkpoint(args.load, with_float)
     else:
-        images = experiment.images(
-            args.calib_images, args.seed, args.calib_on_eval
-        )
-        if not args.quiet:
-            chosen = list(images.image_ids)
-            print(f'calibration images {chosen}, seed {args.seed}', flush=True)
         options = {'others': args.allocate_others} if args.allocate else None
-        experiment.run_settings(specs, images, args.save, with_float, options)
+        for seed in dict.fromkeys(args.seed):
+            images = experiment.images(
+                args.calib_images, seed, args.calib_on_eval
+            )
+            if not args.quiet:
+                chosen = list(images.image_ids)
+                print(f'calibration images {chosen}, seed {seed}', flush=True)
+            experiment.run_settings(
+                specs, images, args.save, with_float, options
+            )
+            with_float = False
     path = experiment.write()
     print(result_table(experiment.report.data))
+    if len(args.seed) > 1:
+        print(seed_table(experiment.report.data))
     for lines in (allocation_lines, runtime_lines):
         for line in lines(experiment.report.data):
             print(line)
+    for line in uncovered_lines(experiment.report.data):
+        print(line, file=sys.stderr)
     if args.quiet:
         return
     if args.save:

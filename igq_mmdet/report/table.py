@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from statistics import mean, stdev
 from typing import Any
 
 from ..quantizers import METHODS
@@ -72,6 +73,34 @@ def runtime_lines(data: Mapping[str, Any]) -> list[str]:
             f'{len(kept)}'
         )
     return lines
+
+
+def seed_table(data: Mapping[str, Any]) -> str:
+    """Mean and standard deviation over runs of one setting.
+
+    Args:
+        data (Mapping): A report in which settings occur more than once,
+            calibrated on other images each time.
+    """
+    runs: dict[str, list[Mapping[str, Any]]] = {}
+    for run in data['runs']:
+        runs.setdefault(run['name'], []).append(run)
+    rows: list[tuple[str, ...]] = [
+        ('setting', 'seeds', 'images', 'box AP', 'mask AP')
+    ]
+    for name, same in runs.items():
+        images = {str(run['calibration']['image_ids']) for run in same}
+        spread = tuple(
+            _spread([100 * run['metrics'].get(key, 0.0) for run in same])
+            for key in (BOX, MASK)
+        )
+        rows.append((name, str(len(same)), str(len(images)), *spread))
+    return format_rows(rows)
+
+
+def _spread(values: list[float]) -> str:
+    deviation = stdev(values) if len(values) > 1 else 0.0
+    return f'{mean(values):.2f} +- {deviation:.2f}'
 
 
 def allocation_lines(data: Mapping[str, Any]) -> list[str]:
