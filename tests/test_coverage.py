@@ -7,6 +7,7 @@ from torch import nn
 
 import igq_mmdet as igq
 from igq_mmdet.coverage import traced_coverage
+from igq_mmdet.report import uncovered_lines
 
 
 class Net(nn.Module):
@@ -127,3 +128,14 @@ def test_the_demo_detector_is_covered(demo_model):
         'bbox_head',
         'mask_head',
     }
+
+
+def test_a_report_names_bypasses_once(image):
+    qmodel = igq.quantize(Net('fused'), igq.QuantSpec())
+    found = igq.coverage(qmodel, image).to_dict()
+    runs = [{'name': str(i), 'coverage': found} for i in range(2)]
+    (line,) = uncovered_lines({'runs': [*runs, {'name': 'older'}]})
+    assert line.startswith('warning: the model itself: softmax (_scaled_dot')
+    assert line.endswith("runs in float, inside the quantized part 'model'")
+    plain = igq.coverage(igq.quantize(Net('plain'), igq.QuantSpec()), image)
+    assert not uncovered_lines({'runs': [{'coverage': plain.to_dict()}]})

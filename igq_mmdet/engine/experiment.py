@@ -16,12 +16,14 @@ from tqdm import tqdm
 
 from .. import checkpoint as checkpoints
 from ..calibration.allocation import Allocation
+from ..coverage import traced_coverage
 from ..errors import DataError, IGQError, SpecError
 from ..report import Report, run_name, write_report
 from ..runtime import to_integer
 from ..spec import QuantSpec
 from .allocate import allocate_detector
 from .calib_config import calibration_set
+from .calibration_forward import calibration_forward
 from .calibration_set import CalibrationSet
 from .evaluation_set import evaluation_set, unreadable_image
 from .float_checkpoint import load_float_checkpoint
@@ -58,6 +60,7 @@ class Experiment:
         self.detector: nn.Module = self.runner.model
         self.report = Report()
         self.integer = False  # evaluate on integer codes
+        self._coverage: dict[Any, dict[str, Any]] = {}
 
     @property
     def float_bytes(self) -> int:
@@ -224,9 +227,20 @@ class Experiment:
         if self.integer:
             reasons = model.igq_runtime.items()  # type: ignore[operator,union-attr]
             run['not_integer'] = {k: v for k, v in reasons if v is not None}
+        run['coverage'] = self._covered(qmodel, spec)
         if allocation is not None:
             run['allocation'] = allocation.to_dict()
         self.write()
+
+    def _covered(self, qmodel: nn.Module, spec: QuantSpec) -> dict[str, Any]:
+        """Coverage on the first evaluation image; bits do not change it."""
+        key = (spec.part_names(), spec.include, spec.exclude, spec.method)
+        if key not in self._coverage:
+            loader = self.runner.test_loop.dataloader
+            batch = loader.collate_fn([loader.dataset[0]])
+            found = traced_coverage(qmodel, [batch], calibration_forward)
+            self._coverage[key] = found.to_dict()
+        return self._coverage[key]
 
     def _bar(self, batches: Any) -> Any:
         if self.quiet:

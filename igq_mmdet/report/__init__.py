@@ -5,8 +5,8 @@ from .table import allocation_lines, result_table, runtime_lines, seed_table
 from .uncovered import uncovered_lines
 
 __all__ = [
-    'Report',
     'SCHEMA',
+    'Report',
     'allocation_lines',
     'result_table',
     'run_name',

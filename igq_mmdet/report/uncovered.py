@@ -11,7 +11,7 @@ def uncovered_lines(data: Mapping[str, Any]) -> list[str]:
         data (Mapping): See ``Report.data``; ``coverage`` of a run is
             ``Coverage.to_dict``.
     """
-    lines = {}
+    lines: dict[str, None] = {}
     for run in data['runs']:
         for row in run.get('coverage', {}).get('uncovered', ()):
             layer = row['layer'] or 'the model itself'
