@@ -32,7 +32,14 @@ KERNELS = Extension(
     [f'{CSRC}/{name}.cpp' for name in ('api', 'avx2', 'avx512')],
     depends=[
         f'{CSRC}/{name}.h'
-        for name in ('api', 'vectors', 'quantize', 'linear', 'conv')
+        for name in (
+            'api',
+            'vectors',
+            'quantize',
+            'linear',
+            'conv',
+            'attention',
+        )
     ],
     language='c++',
     extra_compile_args=[

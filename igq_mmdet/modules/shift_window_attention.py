@@ -132,17 +132,37 @@ class QuantShiftWindowMSA(nn.Module):
         """
         batch, tokens, channels = query.shape
         layout = self.layout(*hw_shape, query.device)
-        length = self.window_size**2
         if layout.real is not None:
             padding = query.new_zeros(batch, 1, channels)
             query = torch.cat([query, padding], dim=1)
         with instances(tokens=tokens):
             qkv = self.w_msa.qkv(query)
+        out = self.attend_windows(qkv, layout, tokens)
+        out = self.w_msa.proj_drop(self.w_msa.proj(out))
+        return self.drop(out)
+
+    def attend_windows(
+        self, qkv: Tensor, layout: WindowLayout, tokens: int
+    ) -> Tensor:
+        """Attention between the projections.
+
+        Args:
+            qkv (Tensor): Q, K and V of all tokens and, where the layout
+                pads, of one padded token after them, (B, L or L + 1,
+                3 * C); owned by the callee.
+            layout (WindowLayout): Of this size.
+            tokens (int): L.
+
+        Returns:
+            Tensor: (B, L, C).
+        """
+        batch, _, width = qkv.shape
         qkv = self.w_msa.quantize_qkv(qkv, tokens)
         windows = qkv.index_select(1, layout.gather)
         out = self.w_msa.attend(
-            windows.view(-1, length, qkv.shape[-1]), layout.mask, layout.real
+            windows.view(-1, self.window_size**2, width),
+            layout.mask,
+            layout.real,
         )
-        out = out.view(batch, -1, channels).index_select(1, layout.scatter)
-        out = self.w_msa.proj_drop(self.w_msa.proj(out))
-        return self.drop(out)
+        out = out.view(batch, -1, width // 3)
+        return out.index_select(1, layout.scatter)

@@ -10,11 +10,13 @@ from ..modules.base import QuantModule, QuantWeightModule
 from ..modules.conv import QuantConv2d
 from ..modules.conv_transpose import QuantConvTranspose2d
 from ..modules.linear import QuantLinear
+from ..modules.shift_window_attention import QuantShiftWindowMSA
 from ..modules.swap import quantized_layers, relink
 from .conv import IntegerConv2d
 from .conv_transpose import IntegerConvTranspose2d
 from .library import library
 from .linear import IntegerLinear
+from .window_attention import IntegerShiftWindowMSA
 
 # simulated class -> class that computes the same on integers
 INTEGER: dict[type, Any] = {
@@ -53,6 +55,15 @@ def to_integer(model: nn.Module) -> nn.Module:
             integer = INTEGER[type(layer)].from_quantized(layer)
             integer.train(layer.training)
             replaced[id(layer)] = integer
+    for name, block in own.named_modules():
+        if type(block) is QuantShiftWindowMSA:
+            inner = f'{name}.w_msa'.lstrip('.')
+            reason = IntegerShiftWindowMSA.supports(block)
+            if inner in reasons:
+                reasons[inner] = reason
+            if reason is None:
+                attention = IntegerShiftWindowMSA.from_quantized(block)
+                replaced[id(block)] = attention.train(block.training)
     root = replaced.get(id(own), own)
     relink(root, replaced)
     root.igq_spec = own.igq_spec

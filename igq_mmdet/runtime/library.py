@@ -64,6 +64,43 @@ class ConvStruct(ctypes.Structure):
     ]
 
 
+class AttentionStruct(ctypes.Structure):
+    """``Attention`` of csrc/api.h."""
+
+    _fields_ = [
+        *(
+            (name, int64)
+            for name in (
+                'images',
+                'rows',
+                'tokens',
+                'windows',
+                'length',
+                'heads',
+                'depth',
+                'groups',
+            )
+        ),
+        *(
+            (name, pointer)
+            for name in (
+                'gather',
+                'bias',
+                'mask',
+                'query',
+                'key',
+                'value',
+                'edges',
+                'row_scale',
+            )
+        ),
+        ('score_scale', ctypes.c_float),
+        ('top', ctypes.c_float),
+        ('shift', ctypes.c_int32),
+        ('wide', ctypes.c_int32),
+    ]
+
+
 class Library:
     """The kernels of one instruction set.
 

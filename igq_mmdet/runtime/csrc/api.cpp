@@ -41,6 +41,11 @@ void igq_conv(int isa, const float *x, const Conv *shape, const Codes *how,
               const Weights *weights, float *out, int threads) {
     CALL(isa, conv(x, *shape, *how, *weights, out, threads));
 }
+
+void igq_attention(int isa, const float *qkv, const Attention *shape,
+                   float *out, int threads) {
+    CALL(isa, attention(qkv, *shape, out, threads));
+}
 }
 #else
 extern "C" int igq_instruction_set() { return 0; }

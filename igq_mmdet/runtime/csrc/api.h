@@ -28,6 +28,20 @@ struct Conv {
     int64_t kernel_h, kernel_w, pad_h, pad_w, dilation_h, dilation_w;
 };
 
+// Attention inside windows of an image's tokens.
+struct Attention {
+    int64_t images, rows, tokens;      // rows of qkv an image has, L of them
+    int64_t windows, length;           // N tokens a window
+    int64_t heads, depth, groups;
+    const int64_t *gather;             // row of each window position
+    const float *bias;                 // (heads, N, N padded to 16), -1e30
+    const float *mask;                 // (windows, N, same) or null
+    const float *query, *key, *value;  // scale, -z, 2^b - 1 - z
+    const float *edges, *row_scale;    // of the groups of softmax rows
+    float score_scale, top;            // top: 2^b - 1
+    int32_t shift, wide;               // of codes into int8; over 7 bits
+};
+
 #define IGQ_KERNELS(ISA)                                                      \
     namespace ISA {                                                           \
     int64_t conv_panel();                                                     \
@@ -38,6 +52,7 @@ struct Conv {
                 int);                                                         \
     void conv(const float *, const Conv &, Codes, const Weights &, float *,   \
               int);                                                           \
+    void attention(const float *, const Attention &, float *, int);           \
     }
 IGQ_KERNELS(avx2)
 IGQ_KERNELS(avx512)

@@ -21,5 +21,7 @@ static constexpr int MR = 3;
 #include "linear.h"
 
 #include "conv.h"
+
+#include "attention.h"
 }
 #endif

@@ -22,5 +22,7 @@ static constexpr int MR = 12;
 #include "linear.h"
 
 #include "conv.h"
+
+#include "attention.h"
 }
 #endif

@@ -1,0 +1,159 @@
+"""Windowed attention whose two products run on integer codes."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..modules.base import take_over
+from ..modules.shift_window_attention import QuantShiftWindowMSA, WindowLayout
+from ..modules.window_attention import QuantWindowMSA
+from ..quantizers import RowGroupQuantizer, StaticQuantizer, max_code
+from .library import AttentionStruct, library
+
+RUN = 16  # keys a vector of the kernel holds
+OUTSIDE = -1e30  # the score of what only fills a vector
+
+
+class IntegerShiftWindowMSA(QuantShiftWindowMSA):
+    """Computes what a calibrated ``QuantShiftWindowMSA`` simulates.
+
+    Scores, softmax, its codes and the average of V are computed a window
+    and head at a time. The softmax is a float function, so that a code next
+    to a rounding boundary can differ from the simulation's.
+    """
+
+    w_msa: Any
+
+    @classmethod
+    def supports(cls, layer: QuantShiftWindowMSA) -> str | None:
+        """Why a layer cannot run on integers, or None if it can.
+
+        Args:
+            layer (QuantShiftWindowMSA): With a calibrated attention.
+        """
+        attention = layer.w_msa
+        if type(attention) is not QuantWindowMSA:
+            return 'its products are in float'
+        if library() is None:
+            return 'there are no kernels for attention here'
+        rows = attention.softmax_quantizer
+        if type(rows) not in (RowGroupQuantizer, StaticQuantizer):
+            return 'its softmax codes are not uniform'
+        if bool((rows.zero_point != 0).any()):
+            return 'its softmax codes have a zero point'
+        depth = attention.embed_dims // attention.num_heads
+        reach = [_reach(q) for q in _qkv(attention)]
+        length = layer.window_size**2
+        top = max_code(rows.bits)
+        if max(depth * reach[0] * reach[1], length * top * reach[2]) >= 2**31:
+            return 'its sums could exceed 32 bits'
+        return None
+
+    @classmethod
+    def from_quantized(
+        cls, layer: QuantShiftWindowMSA
+    ) -> 'IntegerShiftWindowMSA':
+        """Takes over a layer.
+
+        Args:
+            layer (QuantShiftWindowMSA): One that :meth:`supports`.
+        """
+        own = cls()
+        take_over(own, layer, 'window_size', 'shift_size', 'w_msa', 'drop')
+        return own
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tables_of: tuple[Any, tuple[Tensor, Tensor | None]] | None = None
+
+    def attend_windows(
+        self, qkv: Tensor, layout: WindowLayout, tokens: int
+    ) -> Tensor:
+        """See :meth:`QuantShiftWindowMSA.attend_windows`."""
+        kernels = library()
+        attention: QuantWindowMSA = self.w_msa
+        plain = attention.observing or qkv.device.type != 'cpu'
+        if kernels is None or plain:
+            return super().attend_windows(qkv, layout, tokens)
+        qkv = qkv.contiguous()
+        images, rows, width = qkv.shape
+        heads, channels = attention.num_heads, width // 3
+        out = qkv.new_empty(images, tokens, channels)
+        if out.numel() == 0:
+            return out
+        bias, mask = self._tables(layout)
+        query, key, value = _qkv(attention)
+        groups = attention.softmax_quantizer
+        step, edges = groups.scale, groups.scale[:0]
+        if isinstance(groups, RowGroupQuantizer):
+            step, edges = groups.scale[groups.order], groups.edges
+        bits = attention.config.a_bits
+        codes = [_codes(quantizer) for quantizer in (query, key, value)]
+        length = self.window_size**2
+        shape = AttentionStruct(
+            images,
+            rows,
+            tokens,
+            len(layout.gather) // length,
+            length,
+            heads,
+            channels // heads,
+            len(step),
+            layout.gather.data_ptr(),
+            bias.data_ptr(),
+            None if mask is None else mask.data_ptr(),
+            *(code.data_ptr() for code in codes),
+            edges.data_ptr(),
+            step.data_ptr(),
+            float(query.scale) * float(key.scale) * attention.scale,
+            max_code(bits),
+            2 ** (bits - 1),
+            int(bits > 7),
+        )
+        kernels.call('attention', qkv, shape, out, torch.get_num_threads())
+        return out
+
+    def _tables(self, layout: WindowLayout) -> tuple[Tensor, Tensor | None]:
+        """Bias and mask as the kernel reads them; the last are kept."""
+        table = self.w_msa.relative_position_bias_table
+        key = (layout, table, table._version)
+        kept = self._tables_of
+        if (
+            kept is None
+            or any(
+                a is not b for a, b in zip(kept[0][:2], key[:2], strict=True)
+            )
+            or kept[0][2] != key[2]
+        ):
+            length = self.window_size**2
+            fill = (0, -length % RUN)
+            with torch.no_grad():
+                bias = self.w_msa.position_bias(length).float()
+                bias = F.pad(bias, fill, value=OUTSIDE).contiguous()
+            mask = layout.mask
+            if mask is not None:
+                mask = F.pad(mask, fill).contiguous()
+            kept = self._tables_of = key, (bias, mask)
+        return kept[1]
+
+
+def _qkv(attention: QuantWindowMSA) -> tuple[StaticQuantizer, ...]:
+    return (
+        attention.q_quantizer,
+        attention.k_quantizer,
+        attention.v_quantizer,
+    )
+
+
+def _reach(quantizer: StaticQuantizer) -> int:
+    """The largest ``|q - z|``."""
+    zero = int(quantizer.zero_point)
+    return max(abs(zero), abs(max_code(quantizer.bits) - zero))
+
+
+def _codes(quantizer: StaticQuantizer) -> Tensor:
+    """Scale, lowest and highest rounded quotient, (3,)."""
+    low = -quantizer.zero_point
+    return torch.cat([quantizer.scale, low, low + max_code(quantizer.bits)])
