@@ -1,5 +1,6 @@
 """Class logits of detectors, with proposals fixed to the float model's."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from mmdet.structures.bbox import bbox2roi
 from torch import Tensor, nn
 
 from ..errors import SpecError
+from .fixed_rois import FixedRoIs
 
 
 class RoIPredictions:
@@ -21,6 +23,7 @@ class RoIPredictions:
 
     def __init__(self, detector: nn.Module) -> None:
         self.detector = detector
+        self.fixed_rois = FixedRoIs()
         self._images: dict[int, tuple[Any, Tensor, list[Tensor]]] = {}
 
     def __call__(
@@ -50,7 +53,8 @@ class RoIPredictions:
             extractors, _stages(head.bbox_head), rois, strict=True
         ):
             tiled = bbox2roi([boxes[:, 1:]] * copies)
-            pooled = extractor(features[: extractor.num_inputs], tiled)
+            with self.fixed_rois.pooling(extractor):
+                pooled = extractor(features[: extractor.num_inputs], tiled)
             outputs.append(box_head(pooled)[0])
         return outputs
 
@@ -75,8 +79,12 @@ class RoIPredictions:
         finally:
             for handle in handles:
                 handle.remove()
+        stages = len(handles)
+        if not seen:  # no proposals: nobody asked for their features
+            seen = [image.new_zeros(0, 5)] * stages
+        # extractors that also serve masks come by again, after all boxes;
         # the batch is kept so that its id stays its own
-        return batch, image, seen
+        return batch, image, seen[:stages]
 
 
 class QueryPredictions:
@@ -94,7 +102,7 @@ class QueryPredictions:
         return [output[0][-1].flatten(0, 1)]
 
 
-def predictor(detector: nn.Module) -> Any:
+def predictor(detector: Any) -> Any:
     """How to get class logits of a detector.
 
     Args:
@@ -104,6 +112,12 @@ def predictor(detector: nn.Module) -> Any:
         SpecError: Neither two-stage nor DETR-like.
     """
     if hasattr(detector, 'roi_head') and hasattr(detector, 'rpn_head'):
+        for head in _stages(detector.roi_head.bbox_head):
+            if len(inspect.signature(head.forward).parameters) != 1:
+                raise SpecError(
+                    f'{type(head).__name__}: allocation knows box heads that '
+                    'take the features of RoIs and nothing else'
+                )
         return RoIPredictions(detector)
     if hasattr(detector, 'query_embedding') or hasattr(detector, 'decoder'):
         return QueryPredictions()
