@@ -150,6 +150,7 @@ def _configure(
         groups=spec.layer_groups.get(name, groups),
         strict_zero_point=spec.strict_zero_point,
         weight_percentiles=spec.weight_percentiles,
+        weight_scope=spec.weight_scope,
     )
 
 

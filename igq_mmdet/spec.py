@@ -19,6 +19,7 @@ PRESETS: dict[str, tuple[str, ...] | None] = {
     'backbone': ('backbone',),
 }
 M_STEPS = ('mean', 'envelope')
+WEIGHT_SCOPES = ('channel', 'layer')
 TARGETS = ('both', 'linear', 'softmax')
 
 
@@ -77,8 +78,11 @@ class QuantSpec:
         strict_zero_point (bool): Clip zero points to the range of the
             codes. Defaults to False.
         weight_percentiles (Sequence[float]): Candidates for the bounds of
-            a weight, in percent; each layer takes the best by squared
-            error. Defaults to (0, 0.01, 0.1, 0.5, 1).
+            a weight, in percent; the best by squared error is taken.
+            Defaults to (0, 0.01, 0.1, 0.5, 1).
+        weight_scope (str): Whether each ``channel`` takes its own best
+            percentile or the whole ``layer`` one. Defaults to
+            ``channel``.
         static_percentiles (Sequence[float]): Candidates for the bounds of
             a static activation quantizer, in percent; the best by squared
             error. The two below 99.9 matter at 2 to 4 bits. Defaults to
@@ -102,6 +106,7 @@ class QuantSpec:
     input_bits: int = 8
     strict_zero_point: bool = False
     weight_percentiles: tuple[float, ...] = (0, 0.01, 0.1, 0.5, 1)
+    weight_scope: str = 'channel'
     static_percentiles: tuple[float, ...] = (
         99,
         99.5,
@@ -120,6 +125,7 @@ class QuantSpec:
         for name in ('include', 'exclude'):
             object.__setattr__(self, name, _strings(name, getattr(self, name)))
         _check_choice('m_step', self.m_step, M_STEPS)
+        _check_choice('weight_scope', self.weight_scope, WEIGHT_SCOPES)
         for name, top in (
             ('weight_percentiles', 50),
             ('static_percentiles', 100),

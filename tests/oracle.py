@@ -201,8 +201,16 @@ def percentile(row, percent):
     return ordered[below] + part * (ordered[above] - ordered[below])
 
 
-def weight_quantizer(rows, bits, percents, strict=False):
-    """Codes, (scale, zero point) a row, percentile, loss (section 1)."""
+def weight_quantizer(rows, bits, percents, strict=False, scope='channel'):
+    """Codes, (scale, zero point) and percentile a row (section 1)."""
+    if scope == 'channel':
+        each = [
+            weight_quantizer([row], bits, percents, strict, 'layer')
+            for row in rows
+        ]
+        return tuple(
+            [one[0] for one in part] for part in zip(*each, strict=True)
+        )
     best = None
     for percent in percents:
         pairs, codes, loss = [], [], 0.0
@@ -215,8 +223,8 @@ def weight_quantizer(rows, bits, percents, strict=False):
             for x, q in zip(row, codes[-1], strict=True):
                 loss += (x - dequantize(q, *pairs[-1])) ** 2
         if best is None or loss < best[3]:
-            best = codes, pairs, percent, loss
-    return best
+            best = codes, pairs, [percent] * len(rows), loss
+    return best[:3]
 
 
 def static_bounds(values, bits, percents, nonnegative=False, strict=False):

@@ -26,6 +26,7 @@ class LayerConfig:
         groups (int): Number of groups of its FC input or softmax rows.
         strict_zero_point (bool): See ``quantizers.qparams``.
         weight_percentiles (tuple[float, ...]): Candidates in percent.
+        weight_scope (str): See ``quantizers.quantize_weight``.
     """
 
     name: str
@@ -36,6 +37,7 @@ class LayerConfig:
     groups: int
     strict_zero_point: bool
     weight_percentiles: tuple[float, ...]
+    weight_scope: str = 'channel'
 
 
 @dataclass
@@ -153,6 +155,7 @@ class QuantWeightModule(QuantModule):
             self.config.w_bits,
             self.config.weight_percentiles,
             self.config.strict_zero_point,
+            self.config.weight_scope,
         )
         self.adopt_codes(self._unrows(codes, weight.shape), scale, zero_point)
 

@@ -45,8 +45,9 @@ def quantize_weight(
     bits: int,
     percentiles: Sequence[float],
     strict_zero_point: bool = False,
-) -> tuple[Tensor, Tensor, Tensor, float]:
-    """Codes of a weight; the percentile is chosen by squared error.
+    scope: str = 'channel',
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Codes of a weight; percentiles are chosen by squared error.
 
     Args:
         weight (Tensor): One row an output channel, (D, K), float32.
@@ -54,26 +55,33 @@ def quantize_weight(
         percentiles (Sequence[float]): Candidates in percent; the first of
             equals wins.
         strict_zero_point (bool): See :func:`qparams`. Defaults to False.
+        scope (str): Choose for each ``channel``, or one for the ``layer``.
+            Defaults to ``channel``.
 
     Returns:
         tuple: ``codes`` (D, K) uint8, ``scale`` (D, 1) float32,
-        ``zero_point`` (D, 1) float32, and the chosen percentile.
+        ``zero_point`` (D, 1) float32, and the chosen percentiles, (D,).
     """
-    best: tuple[float, float, Tensor, Tensor] | None = None
+    if not percentiles:
+        raise ValueError('percentiles is empty; give at least one')
+    losses, pairs = [], []
     for percent in percentiles:
         lower, upper = percentile_bounds(weight, percent)
         scale, zero_point = qparams(
             lower[:, None], upper[:, None], bits, strict_zero_point
         )
         error = fake_quantize(weight, scale, zero_point, bits)
-        loss = error.sub_(weight).square_().sum(dtype=torch.float64).item()
-        if best is None or loss < best[0]:
-            best = loss, percent, scale, zero_point
-    if best is None:
-        raise ValueError('percentiles is empty; give at least one')
-    _, percent, scale, zero_point = best
+        error.sub_(weight).square_()
+        losses.append(error.sum(1, dtype=torch.float64))
+        pairs.append(torch.cat([scale, zero_point], 1))
+    loss = torch.stack(losses)
+    if scope == 'layer':
+        loss = loss.sum(1, keepdim=True).expand_as(loss)
+    best = loss.argmin(0)
+    chosen = torch.stack(pairs)[best, torch.arange(len(weight))]
+    scale, zero_point = chosen[:, :1].clone(), chosen[:, 1:].clone()
     codes = quantize(weight, scale, zero_point, bits).to(torch.uint8)
-    return codes, scale, zero_point, percent
+    return codes, scale, zero_point, torch.tensor(percentiles)[best.cpu()]
 
 
 def dequantize_weight(

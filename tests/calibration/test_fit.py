@@ -95,7 +95,7 @@ def test_freeze_drops_the_float_weight(rand):
         layer.weight_scale,
         layer.weight_zero_point,
     )
-    expected, pairs, _, _ = oracle.weight_quantizer(
+    expected, pairs, _ = oracle.weight_quantizer(
         weight.tolist(), 4, igq.QuantSpec().weight_percentiles
     )
     assert codes.tolist() == expected

@@ -38,7 +38,7 @@ def test_float_until_calibrated_then_quantized(config, rand, options):
         conv.weight.copy_(layer.effective_weight())
     out = conv(torch.tensor(values).view(x.shape))
     torch.testing.assert_close(layer(x), out)
-    codes, pairs, _, _ = oracle.weight_quantizer(
+    codes, pairs, _ = oracle.weight_quantizer(
         weight.flatten(1).tolist(), 4, config().weight_percentiles
     )
     assert layer.weight_codes.flatten(1).tolist() == codes

@@ -28,7 +28,7 @@ def test_codes_are_per_output_channel(config, rand, options):
     layer.input_quantizer.set_bounds(-torch.ones(1), torch.ones(1))
     layer.freeze()
     rows = weight.transpose(0, 1).flatten(1).tolist()
-    codes, pairs, _, _ = oracle.weight_quantizer(
+    codes, pairs, _ = oracle.weight_quantizer(
         rows, 4, config().weight_percentiles
     )
     assert layer.weight_codes.shape == weight.shape

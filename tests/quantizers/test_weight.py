@@ -17,17 +17,18 @@ PERCENTS = QuantSpec().weight_percentiles
 @pytest.mark.parametrize('width', [1, 2, 9, 300])
 @pytest.mark.parametrize('bits', [2, 4, 8])
 @pytest.mark.parametrize('strict', [False, True])
-def test_equals_the_oracle(rand, width, bits, strict):
+@pytest.mark.parametrize('scope', ['channel', 'layer'])
+def test_equals_the_oracle(rand, width, bits, strict, scope):
     weight = rand(width, 5, spread=1.0).T.contiguous()
     weight[0] = 0.5  # a constant channel
     weight[1] = -weight[1].abs() - 1
     codes, scale, zero_point, percent = quantize_weight(
-        weight, bits, PERCENTS, strict
+        weight, bits, PERCENTS, strict, scope
     )
-    expected, pairs, best, _ = oracle.weight_quantizer(
-        weight.tolist(), bits, PERCENTS, strict
+    expected, pairs, best = oracle.weight_quantizer(
+        weight.tolist(), bits, PERCENTS, strict, scope
     )
-    assert percent == best
+    assert percent.tolist() == pytest.approx(best)
     found = torch.cat([scale, zero_point], 1)
     assert found.tolist() == [list(pair) for pair in pairs]
     assert codes.dtype == torch.uint8 and codes.tolist() == expected
@@ -54,15 +55,17 @@ def test_an_outlier_is_cut_off_only_when_that_pays():
     assert quantize_weight(spiked, 4, PERCENTS)[3] > 0
 
 
-def test_error_never_exceeds_plain_min_max(rand):
+def test_error_never_exceeds_a_coarser_choice(rand):
     weight = rand(64, 200) ** 3
 
-    def loss(percents):
-        codes, scale, zero_point, _ = quantize_weight(weight, 4, percents)
+    def loss(percents, scope='channel'):
+        codes, scale, zero_point, _ = quantize_weight(
+            weight, 4, percents, scope=scope
+        )
         back = dequantize_weight(codes, scale, zero_point)
         return (back - weight).square().sum()
 
-    assert loss(PERCENTS) < loss((0,))
+    assert loss(PERCENTS) < loss(PERCENTS, 'layer') < loss((0,))
 
 
 def test_no_percentile_is_an_error():
