@@ -1,0 +1,318 @@
+"""The paper's ablations, and our own decisions, as settings to evaluate."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..calibration.results_file import ResultsFile, digest
+from ..report import Report
+from ..report.environment import environment
+from ..spec import QuantSpec
+from ..version import __version__
+from .allocate import allocate_detector
+from .experiment import Experiment
+from .ptq import DetectorCalibration
+
+SCHEMA = 'igq_mmdet.ablation/1'
+GROUPS = (1, 2, 4, 8, 12, 16, 24)
+# methods that show how much the number of images matters to whom
+BY_IMAGES = ('layerwise', 'igq', 'repq')
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    Args:
+        label (str): What it says.
+        changes (Mapping): Fields of the spec that differ.
+        images (int): Calibration images. Defaults to 1.
+        allocated (bool): Whether groups are allocated. Defaults to False.
+    """
+
+    label: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    images: int = 1
+    allocated: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of an ablation.
+
+    Args:
+        title (str): What it is about.
+        rows (tuple[Row, ...]): Its lines.
+        seeds (int, optional): How many of the seeds; None is all.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    seeds: int | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One evaluation.
+
+    Args:
+        spec (QuantSpec): What to quantize and how.
+        images (int): Calibration images.
+        seed (int): What they are drawn with.
+        allocated (bool): Whether groups are allocated.
+    """
+
+    spec: QuantSpec
+    images: int
+    seed: int
+    allocated: bool
+
+    @property
+    def key(self) -> str:
+        """Names its result."""
+        return json.dumps(
+            [self.spec.to_dict(), self.images, self.seed, self.allocated],
+            sort_keys=True,
+        )
+
+
+def tables(images: Sequence[int] = (1, 4, 8)) -> dict[str, Table]:
+    """All tables by name; a row that stands in two is evaluated once.
+
+    Args:
+        images (Sequence[int]): Numbers of calibration images to compare.
+    """
+    linear = {'targets': 'linear'}
+    return {
+        'targets': Table(
+            'Where groups are used',
+            (
+                Row('layer-wise', {'method': 'layerwise'}),
+                Row('linear only', linear),
+                Row('softmax only', {'targets': 'softmax'}),
+                Row('both'),
+            ),
+        ),
+        'methods': Table(
+            'How channels are grouped, and rivals',
+            (
+                Row('layer-wise', {'method': 'layerwise'}),
+                Row('consecutive, fixed', {'method': 'consecutive'}),
+                Row('sorted, fixed', {'method': 'sorted'}),
+                Row('instance-aware, linear only', linear),
+                Row('instance-aware', {}),
+                Row('integral (extension)', {'method': 'igq_integral'}),
+                Row('RepQ-ViT', {'method': 'repq'}),
+                Row('upper bound', {'method': 'upper_bound'}),
+            ),
+        ),
+        'allocation': Table(
+            'Number of groups per layer',
+            (Row('the same everywhere'), Row('allocated', allocated=True)),
+        ),
+        'groups': Table(
+            'Number of groups',
+            tuple(Row(str(g), {'groups': g}) for g in GROUPS),
+            seeds=3,
+        ),
+        'decisions': Table(
+            'Decisions that the paper leaves open',
+            (
+                Row('as decided'),
+                Row('zero points clipped', {'strict_zero_point': True}),
+                Row('M-step: envelope', {'m_step': 'envelope'}),
+                Row(
+                    'consecutive, envelope',
+                    {'method': 'consecutive', 'm_step': 'envelope'},
+                ),
+                Row(
+                    'sorted, envelope',
+                    {'method': 'sorted', 'm_step': 'envelope'},
+                ),
+                Row('weights by min and max', {'weight_percentiles': (0,)}),
+                Row(
+                    'static bounds from 99.9 %',
+                    {'static_percentiles': (99.9, 99.99, 99.999, 100)},
+                ),
+            ),
+            seeds=3,
+        ),
+        'images': Table(
+            'Calibration images',
+            tuple(
+                Row(f'{method}, {n}', {'method': method}, images=n)
+                for method in BY_IMAGES
+                for n in images
+            ),
+            seeds=2,
+        ),
+    }
+
+
+def settings(
+    row: Row, base: QuantSpec, bits: tuple[int, int], seeds: Sequence[int]
+) -> list[Setting]:
+    """The evaluations behind one line of a table.
+
+    Args:
+        row (Row): The line.
+        base (QuantSpec): What all settings share.
+        bits (tuple[int, int]): Of weights and activations.
+        seeds (Sequence[int]): Of the calibration images.
+    """
+    spec = dataclasses.replace(
+        base, w_bits=bits[0], a_bits=bits[1], **row.changes
+    )
+    return [Setting(spec, row.images, s, row.allocated) for s in seeds]
+
+
+class Ablation:
+    """Evaluates tables of settings; finished ones are not repeated.
+
+    Args:
+        experiment (Experiment): With float weights loaded.
+        folder (str): Where results are kept.
+        base (QuantSpec): What all settings share.
+        bits (Sequence[tuple[int, int]]): Of weights and activations.
+        seeds (int): How many, from 0.
+        allow_evaluation (bool): Whether calibration images may be
+            evaluated on. Defaults to False.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: str,
+        base: QuantSpec,
+        bits: Sequence[tuple[int, int]],
+        seeds: int,
+        allow_evaluation: bool = False,
+    ) -> None:
+        self.experiment = experiment
+        self.folder = folder
+        self.base = base
+        self.bits = [(pair[0], pair[1]) for pair in bits]
+        self.seeds = seeds
+        self.allow_evaluation = allow_evaluation
+        config = experiment.config
+        parts = ['model', 'test_dataloader', 'calib_dataset']
+        key = digest(
+            experiment.detector.state_dict(),
+            [__version__, *(str(config.get(part)) for part in parts)],
+        )
+        self.results = ResultsFile(folder, 'ablation', key)
+
+    def _seeds(self, table: Table) -> range:
+        return range(min(self.seeds, table.seeds or self.seeds))
+
+    def jobs(self, chosen: Mapping[str, Table]) -> list[Setting]:
+        """Every evaluation once, those on the same images together."""
+        every = {
+            setting.key: setting
+            for table in chosen.values()
+            for row in table.rows
+            for bits in self.bits
+            for setting in settings(row, self.base, bits, self._seeds(table))
+        }
+        return sorted(every.values(), key=lambda s: (s.images, s.seed))
+
+    def run(
+        self,
+        chosen: Mapping[str, Table],
+        progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    ) -> dict[str, Any]:
+        """Evaluates what is not finished.
+
+        Args:
+            chosen (Mapping[str, Table]): Tables by name.
+            progress (Callable): Wraps the list of evaluations.
+
+        Returns:
+            dict: ``schema``, ``float``, ``environment``, ``tables`` (title
+            and rows, each with the keys of its runs) and ``runs`` by key.
+        """
+        jobs = self.jobs(chosen)
+        if 'float' not in self.results:
+            report = Report()
+            metrics, seconds = self.experiment.evaluate(
+                self.experiment.detector, 'float'
+            )
+            size = self.experiment.float_bytes
+            report.set_float(metrics, size, seconds)
+            self.results.add('float', report.data['float'])
+        calibrations: dict[tuple[int, int], DetectorCalibration] = {}
+        for job in progress(jobs):
+            if job.key in self.results:
+                continue
+            on = (job.images, job.seed)
+            if on not in calibrations:
+                calibrations.clear()  # statistics of one set at a time
+                calibrations[on] = self._calibration(on, jobs)
+            self.results.add(job.key, self._evaluate(job, calibrations[on]))
+        return self.data(chosen)
+
+    def _calibration(
+        self, on: tuple[int, int], jobs: Sequence[Setting]
+    ) -> DetectorCalibration:
+        images = self.experiment.images(*on, self.allow_evaluation)
+        specs = [
+            job.spec
+            for job in jobs
+            if (job.images, job.seed) == on and job.key not in self.results
+        ]
+        return DetectorCalibration(self.experiment.detector, images, specs)
+
+    def _evaluate(
+        self, job: Setting, calibration: DetectorCalibration
+    ) -> dict[str, Any]:
+        spec, allocation = job.spec, None
+        if job.allocated:
+            found = allocate_detector(calibration, spec, None, self.folder)
+            spec = found.spec
+            allocation = {
+                'bops': found.bops,
+                'budget': found.budget,
+                'measured': list(found.measured),
+                'seconds': found.seconds,
+            }
+        qmodel, record = calibration.apply(spec)
+        metrics, seconds = self.experiment.evaluate(qmodel, '')
+        run = Report().add_run(qmodel, metrics, record.to_dict(), seconds)
+        run['bops'] = sum(part['bops'] for part in run.pop('parts').values())
+        run['allocation'] = allocation
+        return run
+
+    def data(self, chosen: Mapping[str, Table]) -> dict[str, Any]:
+        """Finished results as a JSON-ready dict, see :meth:`run`."""
+        runs = {job.key: job for job in self.jobs(chosen)}
+        names = {key: f'run {i}' for i, key in enumerate(runs)}
+        return {
+            'schema': SCHEMA,
+            'environment': environment(),
+            'float': self.results['float'],
+            'groups': self.base.groups,
+            'bits': [list(pair) for pair in self.bits],
+            'tables': {
+                name: {
+                    'title': table.title,
+                    'rows': [
+                        {
+                            'label': row.label,
+                            'bits': list(bits),
+                            'runs': [
+                                names[setting.key]
+                                for setting in settings(
+                                    row, self.base, bits, self._seeds(table)
+                                )
+                            ],
+                        }
+                        for bits in self.bits
+                        for row in table.rows
+                    ],
+                }
+                for name, table in chosen.items()
+            },
+            'runs': {names[key]: self.results[key] for key in runs},
+        }

@@ -1,0 +1,144 @@
+"""Evaluates the paper's ablations on a detector and prints their tables.
+
+Without CONFIG and CHECKPOINT it takes the demo. What is finished is kept in
+--work-dir and not evaluated again.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import igq_mmdet as igq
+
+ROOT = Path(__file__).resolve().parents[1]
+DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
+DEMO_CHECKPOINT = ROOT / 'demo/swin_mini_mask_rcnn.safetensors'
+TABLES = (
+    'targets',
+    'methods',
+    'allocation',
+    'groups',
+    'decisions',
+    'images',
+)
+
+
+def bits(text: str) -> tuple[int, int]:
+    """``4/4`` to (4, 4)."""
+    one, sign, other = text.partition('/')
+    if not (sign and one.isdigit() and other.isdigit()):
+        raise argparse.ArgumentTypeError(f'{text!r} is not like 4/4')
+    return int(one), int(other)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', nargs='?', help='an mmdet 3.x config')
+    parser.add_argument('checkpoint', nargs='?', help='its float weights')
+    parser.add_argument(
+        '--bits',
+        type=bits,
+        nargs='+',
+        default=[(4, 4), (8, 3)],
+        help='of weights/activations, default 4/4 8/3',
+    )
+    parser.add_argument('--groups', type=int, default=8, help='default 8')
+    parser.add_argument(
+        '--seeds', type=int, default=5, help='how many, default 5'
+    )
+    parser.add_argument(
+        '--tables', nargs='+', choices=TABLES, default=TABLES, metavar='TABLE'
+    )
+    parser.add_argument(
+        '--images',
+        type=int,
+        nargs='+',
+        default=(1, 4, 8),
+        help='numbers of calibration images to compare, default 1 4 8',
+    )
+    parser.add_argument('--parts', default='detector', help='see ptq_coco.py')
+    parser.add_argument(
+        '--calib-on-eval',
+        action='store_true',
+        help='allow calibration images that are evaluated on',
+    )
+    parser.add_argument(
+        '--work-dir', default='work_dirs/ablate', help='for ablation.json'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', default=[], help='key=value, as in mmdet'
+    )
+    parser.add_argument('--threads', type=int, help='of torch')
+    parser.add_argument('--quiet', action='store_true', help='only tables')
+    args = parser.parse_args(argv)
+    if args.config and not args.checkpoint:
+        parser.error('CONFIG needs a CHECKPOINT')
+    if args.seeds < 1:
+        parser.error('--seeds must be at least 1')
+    return args
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluates what is not finished, prints and writes everything."""
+    from tqdm import tqdm
+
+    from igq_mmdet.atomic import replacing
+    from igq_mmdet.engine.ablation import Ablation, tables
+    from igq_mmdet.engine.cli import load_config
+    from igq_mmdet.engine.experiment import Experiment, use_threads
+    from igq_mmdet.report.ablation_tables import ablation_text
+
+    base = igq.QuantSpec(groups=args.groups, parts=args.parts)
+    for name in ('work_dir', 'checkpoint', 'config'):
+        if getattr(args, name) and '://' not in getattr(args, name):
+            setattr(args, name, os.path.abspath(getattr(args, name)))
+    if args.config is None:
+        os.chdir(ROOT)  # the demo's paths are relative to the project
+        args.config, args.checkpoint = str(DEMO_CONFIG), str(DEMO_CHECKPOINT)
+    use_threads(args.threads)
+    config = load_config(args.config, args.cfg_options)
+    experiment = Experiment(config, args.work_dir, quiet=True)
+    experiment.load_float(args.checkpoint)
+    ablation = Ablation(
+        experiment,
+        args.work_dir,
+        base,
+        args.bits,
+        args.seeds,
+        args.calib_on_eval,
+    )
+    chosen = {
+        name: table
+        for name, table in tables(args.images).items()
+        if name in args.tables
+    }
+
+    def bar(jobs: Any) -> Any:
+        return tqdm(jobs, desc='ablation', unit='setting', disable=args.quiet)
+
+    data = ablation.run(chosen, bar)
+    data['detector'] = Path(args.config).stem
+    path = Path(args.work_dir) / 'ablation.json'
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(data, indent=1, sort_keys=True) + '\n')
+    print(ablation_text(data))
+    if not args.quiet:
+        print(f'results: {path}')
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; errors are one line and exit status 1."""
+    args = parse_args(argv)
+    try:
+        run(args)
+    except igq.IGQError as error:
+        print('error:', ' '.join(str(error).split()), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
