@@ -1,0 +1,7 @@
+"""timm classifiers: data, training of small ones, evaluation."""
+
+from .data import Images, image_folder
+from .experiment import ClassifierExperiment
+from .fashion_mnist import fashion_mnist
+
+__all__ = ['ClassifierExperiment', 'Images', 'fashion_mnist', 'image_folder']
