@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import igq_mmdet as igq
+from igq_mmdet.calibration.perturbation import CANDIDATES
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
@@ -94,6 +95,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='what the other layers do while one is measured',
     )
     parser.add_argument(
+        '--candidates',
+        type=_numbers,
+        help='numbers of groups to allocate, default '
+        + ','.join(map(str, CANDIDATES)),
+    )
+    parser.add_argument(
         '--cfg-options', nargs='+', default=[], help='key=value, as in mmdet'
     )
     parser.add_argument('--threads', type=int, help='of torch')
@@ -122,12 +129,28 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('--save writes one setting; leave --compare out')
     if args.method and args.compare:
         parser.error('--compare names the methods; leave --method out')
+    if not args.allocate:
+        for name in ('allocate_others', 'candidates'):
+            if getattr(args, name) != parser.get_default(name):
+                flag = '--' + name.replace('_', '-')
+                parser.error(f'{flag} means nothing without --allocate')
     if args.load:
+        if args.allocate:
+            parser.error('--load evaluates one file; leave --allocate out')
         for name in IN_FILE:
             if getattr(args, name) != parser.get_default(name):
                 flag = '--' + name.replace('_', '-')
                 parser.error(f'--load takes it from the file; leave {flag}')
     return args
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(item) for item in text.split(','))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not a list of numbers such as 4,8,12'
+        ) from None
 
 
 def settings(args: argparse.Namespace) -> list[igq.QuantSpec]:
@@ -194,7 +217,11 @@ def run(args: argparse.Namespace) -> None:
     if args.load:
         experiment.run_checkpoint(args.load, with_float)
     else:
-        options = {'others': args.allocate_others} if args.allocate else None
+        options: dict[str, Any] | None = None
+        if args.allocate:
+            options = {'others': args.allocate_others}
+            if args.candidates is not None:
+                options['candidates'] = args.candidates
         for seed in dict.fromkeys(args.seed):
             images = experiment.images(
                 args.calib_images, seed, args.calib_on_eval

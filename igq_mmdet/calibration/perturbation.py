@@ -53,6 +53,8 @@ class Perturbation:
         _check_candidates(candidates)
         if others not in OTHERS:
             raise SpecError(f'others must be one of {OTHERS}, got {others!r}')
+        if not isinstance(copies, int) or copies < 1:
+            raise SpecError(f'copies must be at least 1, got {copies!r}')
         self.float_model = model
         self.statistics = statistics
         self.predict = predict

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
@@ -149,8 +150,10 @@ class IGQHook(Hook):
         calibration = DetectorCalibration(detector, images, [self.spec])
         spec = self.spec
         if self.allocate is not None:
+            # all processes find the same; one of them keeps what it found
+            folder = runner.work_dir if is_main_process() else None
             allocation = allocate_detector(
-                calibration, spec, self.allocate, runner.work_dir
+                calibration, spec, self.allocate, folder
             )
             spec, self._allocation = allocation.spec, allocation.to_dict()
         qmodel, record = calibration.apply(spec)

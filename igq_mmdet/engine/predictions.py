@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import torch.nn.functional as F
 from mmdet.structures.bbox import bbox2roi
 from torch import Tensor, nn
 
@@ -37,7 +38,8 @@ class RoIPredictions:
             copies (int): How often to repeat the image. Defaults to 1.
 
         Returns:
-            list[Tensor]: One tensor a stage, (copies * R, classes).
+            list[Tensor]: One tensor a stage, (copies * R, classes); where
+            classes are independent (sigmoid), (copies * R * classes, 2).
         """
         if id(batch) not in self._images:
             self._images = {id(batch): self._propose(batch)}
@@ -55,7 +57,7 @@ class RoIPredictions:
             tiled = bbox2roi([boxes[:, 1:]] * copies)
             with self.fixed_rois.pooling(extractor):
                 pooled = extractor(features[: extractor.num_inputs], tiled)
-            outputs.append(box_head(pooled)[0])
+            outputs.append(_class_rows(box_head, box_head(pooled)[0]))
         return outputs
 
     def _propose(self, batch: Any) -> tuple[Any, Tensor, list[Tensor]]:
@@ -99,7 +101,8 @@ class QueryPredictions:
         image = data['inputs'].repeat(copies, 1, 1, 1)
         samples = list(data['data_samples']) * copies
         output = detector(image, samples, mode='tensor')
-        return [output[0][-1].flatten(0, 1)]
+        logits = output[0][-1].flatten(0, 1)
+        return [_class_rows(detector.bbox_head, logits)]
 
 
 def predictor(detector: Any) -> Any:
@@ -129,3 +132,11 @@ def predictor(detector: Any) -> Any:
 
 def _stages(module: Any) -> Sequence[Any]:
     return list(module) if isinstance(module, nn.ModuleList) else [module]
+
+
+def _class_rows(head: Any, logits: Tensor) -> Tensor:
+    """Logits whose softmax are the head's probabilities."""
+    if getattr(getattr(head, 'loss_cls', None), 'use_sigmoid', False):
+        logits = logits.reshape(-1, 1)
+        return F.pad(logits, (0, 1))  # sigmoid(x) is softmax(x, 0)
+    return logits
