@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import igq_mmdet as igq
+from igq_mmdet.quantizers import METHODS
 from igq_mmdet.calibration.perturbation import CANDIDATES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +43,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--groups', type=int, help='a layer, default 12')
     parser.add_argument(
         '--method',
-        help='default igq; also igq_integral, layerwise or upper_bound',
+        help=f'default igq; one of {", ".join(METHODS)}',
     )
     parser.add_argument(
         '--parts',
