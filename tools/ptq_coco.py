@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import igq_mmdet as igq
-from igq_mmdet.quantizers import METHODS
 from igq_mmdet.calibration.perturbation import CANDIDATES
+from igq_mmdet.quantizers import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
