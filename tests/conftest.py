@@ -18,6 +18,15 @@ settings.load_profile('igq')
 
 
 @pytest.fixture
+def one_thread():
+    """Threads split sums, and a code at a rounding edge falls elsewhere."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def config():
     """Makes a LayerConfig; what is not said is small and IGQ."""
 

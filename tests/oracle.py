@@ -6,6 +6,7 @@ that codes can be compared for equality; all else is float64.
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -98,8 +99,10 @@ def row_groups(rows, uppers, bits):
     for row in rows:
         group, best = 0, math.inf
         for i, upper in enumerate(uppers):
-            if (max(row) - upper) ** 2 < best:
-                group, best = i, (max(row) - upper) ** 2
+            # exact: in float64, 1 is as far from 0 as from 1e-44
+            distance = abs(Fraction(max(row)) - Fraction(upper))
+            if distance < best:
+                group, best = i, distance
         pair = qparams(0, uppers[group], bits)
         groups.append(group)
         codes.append([quantize(x, *pair, bits) for x in row])

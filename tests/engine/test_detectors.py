@@ -38,7 +38,7 @@ def joined(singles, batch):
 
 
 @pytest.mark.parametrize('family', MMDET, ids=lambda family: family.name)
-def test_family(family, tmp_path):
+def test_family(family, tmp_path, one_thread):
     from igq_mmdet.engine.calibration_forward import calibration_forward
     from igq_mmdet.engine.random_detector import (
         detections,

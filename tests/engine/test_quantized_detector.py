@@ -48,7 +48,7 @@ def box_head_calls(model, *samples):
     return calls, found
 
 
-def test_a_batch_is_its_images(calibrated, pair):
+def test_a_batch_is_its_images(calibrated, pair, one_thread):
     together, batch = box_head_calls(calibrated.model, *pair)
     alone = [box_head_calls(calibrated.model, sample) for sample in pair]
     assert set(together) == {

@@ -41,7 +41,7 @@ def relative(found, wanted):
 
 
 @FAMILIES
-def test_family(family, tmp_path):
+def test_family(family, tmp_path, one_thread):
     model, x = build(family), images(family)
     wanted = model(x)
     qmodel = igq.quantize(model, igq.QuantSpec(groups=4))
@@ -69,7 +69,7 @@ def test_family(family, tmp_path):
 
 
 @FAMILIES
-def test_only_projections_of_an_attention(family):
+def test_only_projections_of_an_attention(family, one_thread):
     model, x = build(family), images(family)
     spec = igq.QuantSpec(groups=4, include='*attn*q*')
     qmodel = igq.quantize(model, spec)
@@ -121,3 +121,59 @@ def test_padded_positions_are_those_of_timm(size, window, shift):
         assert keep is None and tokens.all()
     else:
         assert torch.equal(tokens, torch.cat([keep, keep]))
+
+
+def _masks(length):
+    generator = torch.Generator().manual_seed(3)
+    allowed = torch.rand(length, length, generator=generator) < 0.7
+    allowed.fill_diagonal_(True)
+    return {
+        'bool': dict(attn_mask=allowed),
+        'float': dict(attn_mask=torch.randn(2, 1, length, length)),
+        'causal': dict(is_causal=True),
+    }
+
+
+@pytest.mark.parametrize('kind', ['bool', 'float', 'causal'])
+@pytest.mark.parametrize('options', [{}, {'qk_norm': True}], ids=str)
+def test_masks_are_passed_on(kind, options):
+    from timm.layers.attention import Attention
+
+    torch.manual_seed(0)
+    attention = Attention(
+        24, 3, norm_layer=torch.nn.LayerNorm, qkv_bias=True, **options
+    ).eval()
+    x, call = torch.randn(2, 9, 24), _masks(9)[kind]
+    qattention = igq.quantize(attention, igq.QuantSpec(groups=3))
+    with torch.no_grad():
+        wanted = attention(x, **call)
+        torch.testing.assert_close(
+            qattention(x, **call), wanted, rtol=1e-5, atol=1e-5
+        )
+        assert not torch.allclose(attention(x), wanted, atol=1e-3)
+
+
+def test_fewer_heads_of_keys_than_of_queries():
+    from timm.layers.attention import AttentionRope
+
+    torch.manual_seed(0)
+    attention = AttentionRope(
+        24, 4, num_kv_heads=2, qkv_fused=False, num_prefix_tokens=0
+    ).eval()
+    x = torch.randn(2, 9, 24)
+    qattention = igq.quantize(attention, igq.QuantSpec(groups=3))
+    with torch.no_grad():
+        torch.testing.assert_close(qattention(x), attention(x))
+    found = igq.coverage(qattention, x)
+    assert not found.uncovered and found.count('softmax') == (1, 1)
+
+
+@pytest.mark.parametrize(
+    'method', ['layerwise', 'upper_bound', 'consecutive', 'sorted']
+)
+def test_other_methods(method):
+    family = TIMM[0]
+    model, x = build(family), images(family)
+    qmodel = igq.quantize(model, igq.QuantSpec(groups=4, method=method))
+    igq.calibrate(qmodel, [x])
+    assert 1e-3 < relative(qmodel(x), model(x)) < 3
