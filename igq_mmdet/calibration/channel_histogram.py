@@ -58,7 +58,9 @@ class ChannelHistogram:
             low = torch.minimum(self._low, low)
             high = torch.maximum(self._high, high)
         # span < 2**span_exponent: it fills half of the bins or less
-        span_exponent = torch.frexp(high - low).exponent
+        span = high - low
+        span_exponent = torch.frexp(span).exponent
+        span_exponent[span == 0] = -200  # frexp says 0, as of 0.5 to 1
         largest = torch.maximum(low.abs(), high.abs())
         exponent = torch.maximum(
             span_exponent + 2 - self.BINS.bit_length(),

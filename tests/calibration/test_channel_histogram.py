@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from igq_mmdet.calibration.channel_histogram import ChannelHistogram
@@ -47,6 +47,8 @@ def test_merging_is_exact_in_any_order(images, data):
 
 
 @given(images)
+@example([torch.tensor([[-0.25, 1000]]), torch.tensor([[0.0, 1000]])])
+@example([torch.tensor([[0, 1000.0002]]), torch.tensor([[0.0, 1000]])])
 def test_each_value_is_near_a_centre_and_the_extremes_are_exact(images):
     every = torch.cat(images)
     for channel, found in zip(every.T, content(seen(images)), strict=True):
