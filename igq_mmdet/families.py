@@ -94,13 +94,30 @@ TIMM = (
 FEW_LAYERS = {'encoder.num_layers': 1, 'decoder.num_layers': 2}
 SWIN_DEPTHS = {'backbone.depths': (2, 2, 2, 2)}
 
+CASCADE = (
+    'configs/cascade_mask_rcnn/cascade-mask-rcnn_swin-{}-p4-w7_'
+    'fpn_4conv1fc-giou_amp-ms-crop-3x_coco.py'
+)
+FEW_MASKS = {  # random weights detect something everywhere
+    f'test_cfg.{key}': count
+    for key, count in (('rcnn.max_per_img', 20), ('rpn.max_per_img', 100))
+}
+
 MMDET = (
+    Family(
+        'Cascade Mask R-CNN, Swin-T',
+        CASCADE.format('t'),
+        128,
+        FEW_MASKS,
+        SWIN_DEPTHS,
+        per_image=False,
+    ),
     Family(
         'Mask R-CNN, Swin-T',
         'mmdet::swin/mask-rcnn_swin-t-p4-w7_fpn_1x_coco.py',
         128,
-        {'test_cfg.rcnn.max_per_img': 20},  # random masks are many
-        {**SWIN_DEPTHS, 'test_cfg.rpn.max_per_img': 100},
+        FEW_MASKS,
+        SWIN_DEPTHS,
         per_image=False,
     ),
     Family(
@@ -157,5 +174,26 @@ MMDET = (
             'panoptic_head.pixel_decoder.encoder.num_layers': 1,
             'panoptic_head.transformer_decoder.num_layers': 3,
         },
+    ),
+)
+
+# The same classes in larger: in the table of docs/models.md, not in tests.
+LARGER = (
+    Family(
+        'Mask R-CNN, Swin-S',
+        'mmdet::swin/mask-rcnn_swin-s-p4-w7_fpn_amp-ms-crop-3x_coco.py',
+        128,
+        FEW_MASKS,
+        per_image=False,
+    ),
+    *(
+        Family(
+            f'Cascade Mask R-CNN, Swin-{size.upper()}',
+            CASCADE.format(size),
+            128,
+            FEW_MASKS,
+            per_image=False,
+        )
+        for size in 'sb'
     ),
 )

@@ -1,0 +1,88 @@
+"""Makes docs/models.md: what is quantized in each family of models.
+
+Every model is built with random weights, quantized, calibrated on noise,
+run, saved and reloaded; products are counted as torch dispatches them.
+"""
+
+import argparse
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+INTRO = """\
+# Models
+
+Made by `python tools/coverage_table.py`; not edited by hand.
+
+Layers whose matrix products go through quantizers, of all there are, in
+one run of a model with random weights on images of noise. *FC inputs* are
+grouped by channel, *softmax* by row; the operands of *Q x K* and the
+inputs of *convolutions* are static per tensor. *Reload identical*: saved,
+loaded, and the same outputs bit by bit. `igq.coverage(qmodel, images)`
+says the same of any model.
+
+The families are those of `igq_mmdet/families.py`, which the tests run over:
+the classes of the published models, with fewer blocks where `smaller` there
+says so (`--full` takes all blocks).
+ViTDet's own project does not come with mmdet's wheel; its backbone is the
+image encoder of SAM, which timm has.
+
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line."""
+    from igq_mmdet import families
+    from igq_mmdet.engine.family_check import check_family, markdown
+
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--out', default=str(ROOT / 'docs/models.md'))
+    parser.add_argument(
+        '--rows',
+        default='work_dirs/models.json',
+        help='rows measured so far; delete it to measure anew',
+    )
+    parser.add_argument(
+        '--full',
+        action='store_true',
+        help='every block of every model, and larger ones; takes an hour',
+    )
+    parser.add_argument('--threads', type=int, help='of torch')
+    args = parser.parse_args(argv)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    warnings.simplefilter('ignore')
+    path = Path(args.rows).absolute()
+    out = Path(args.out).absolute()
+    os.chdir(ROOT)  # some configs are the project's own
+    rows = json.loads(path.read_text()) if path.is_file() else {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = (*families.TIMM, *families.MMDET)
+    if args.full:
+        table += families.LARGER
+    for family in table:
+        if family.name not in rows:
+            print(family.name, flush=True)
+            rows[family.name] = check_family(family, args.full)
+            path.write_text(json.dumps(rows, indent=2))
+    chosen = [rows[family.name] for family in table]
+    out.write_text(INTRO + markdown(chosen))
+    failed = [
+        row['family']
+        for row in chosen
+        if row['uncovered'] or not row['reload_identical']
+    ]
+    print(f'{out}: {len(chosen)} models, failed: {", ".join(failed) or "-"}')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
