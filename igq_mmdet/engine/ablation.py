@@ -18,7 +18,11 @@ from .ptq import DetectorCalibration
 SCHEMA = 'igq_mmdet.ablation/1'
 GROUPS = (1, 2, 4, 8, 12, 16, 24)
 # methods that show how much the number of images matters to whom
-BY_IMAGES = ('layerwise', 'igq', 'repq')
+BY_IMAGES = {
+    'layer-wise': 'layerwise',
+    'instance-aware': 'igq',
+    'RepQ-ViT': 'repq',
+}
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,10 @@ def tables(images: Sequence[int] = (1, 4, 8)) -> dict[str, Table]:
                     'sorted, envelope',
                     {'method': 'sorted', 'm_step': 'envelope'},
                 ),
+                Row(
+                    'weights: one percentile a layer',
+                    {'weight_scope': 'layer'},
+                ),
                 Row('weights by min and max', {'weight_percentiles': (0,)}),
                 Row(
                     'static bounds from 99.9 %',
@@ -142,8 +150,8 @@ def tables(images: Sequence[int] = (1, 4, 8)) -> dict[str, Table]:
         'images': Table(
             'Calibration images',
             tuple(
-                Row(f'{method}, {n}', {'method': method}, images=n)
-                for method in BY_IMAGES
+                Row(f'{label}, {n}', {'method': method}, images=n)
+                for label, method in BY_IMAGES.items()
                 for n in images
             ),
             seeds=2,
