@@ -1,52 +1,24 @@
-"""One safetensors file holds a quantized model: packed, strict, no pickle."""
+"""Saves and rebuilds quantized models: packed codes, strict."""
 
 import copy
 import dataclasses
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .atomic import replacing
+from .checkpoint_file import QuantCheckpoint, read, write
 from .errors import CheckpointError, SpecError
 from .modules.base import QuantModule, QuantWeightModule, Workload
 from .modules.swap import quantized_layers, swap_
 from .plan import make_plan
 from .quantizers import pack, packed_size, unpack
-from .spec import QuantSpec
 from .version import __version__
 
-FORMAT = 'igq_mmdet'
-FORMAT_VERSION = 1
 CODES = '.weight_codes'
-
-
-@dataclass(frozen=True)
-class QuantCheckpoint:
-    """The content of a checkpoint file, read and verified.
-
-    Args:
-        path (str): Where it came from.
-        spec (QuantSpec): The setting.
-        tensors (dict[str, Tensor]): As stored; codes are packed.
-        info (dict): ``versions``, ``calibration``, ``model_config``,
-            ``workloads`` and whatever was handed to :func:`save`.
-        digest (str): SHA-256 over tensors and metadata, hex.
-    """
-
-    path: str
-    spec: QuantSpec
-    tensors: dict[str, Tensor]
-    info: dict[str, Any]
-    digest: str
 
 
 def save(
@@ -80,28 +52,15 @@ def save(
                 f'{name} is not calibrated; call igq.calibrate before igq.save'
             )
     tensors = _packed_state(model)
-    metadata = {
-        'format': FORMAT,
-        'format_version': str(FORMAT_VERSION),
-        'spec': spec.to_json(),
-        'info': json.dumps(
-            {
-                'versions': {
-                    'igq_mmdet': __version__,
-                    'torch': torch.__version__,
-                },
-                'workloads': {
-                    name: dataclasses.asdict(layer.workload)
-                    for name, layer in layers.items()
-                },
-                **(info or {}),
-            },
-            sort_keys=True,
-        ),
+    content = {
+        'versions': {'igq_mmdet': __version__, 'torch': torch.__version__},
+        'workloads': {
+            name: dataclasses.asdict(layer.workload)
+            for name, layer in layers.items()
+        },
+        **(info or {}),
     }
-    metadata['digest'] = _digest(tensors, metadata)
-    _write(Path(path), tensors, metadata)
-    return metadata['digest']
+    return write(Path(path), tensors, spec, content)
 
 
 def stored_bytes(model: nn.Module) -> int:
@@ -130,48 +89,6 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
             or made for another model.
     """
     return restore(model, read(path))
-
-
-def read(path: str | os.PathLike[str]) -> QuantCheckpoint:
-    """Reads and verifies a file without a model.
-
-    Args:
-        path (str | PathLike): From :func:`save`.
-
-    Raises:
-        CheckpointError: The file is missing, damaged or of a newer format.
-    """
-    name = os.fspath(path)
-    if not os.path.isfile(name):
-        raise CheckpointError(f'{name}: no such file')
-    try:
-        with safetensors.safe_open(name, framework='pt') as file:
-            metadata = file.metadata() or {}
-        version = _version(name, metadata)
-        if version > FORMAT_VERSION:
-            raise CheckpointError(
-                f'{name}: format version {version} is newer than '
-                f'{FORMAT_VERSION}; update igq_mmdet'
-            )
-        tensors = load_file(name)
-    except CheckpointError:
-        raise
-    except Exception as error:  # safetensors raises its own and OSError
-        raise CheckpointError(
-            f'{name}: damaged or not a safetensors file ({error})'
-        ) from error
-    digest = metadata.pop('digest', '')
-    if digest != _digest(tensors, metadata):
-        raise CheckpointError(
-            f'{name}: digest does not match the content; '
-            'the file is damaged, make or copy it again'
-        )
-    try:
-        spec = QuantSpec.from_json(metadata['spec'])
-        info = json.loads(metadata['info'])
-    except (KeyError, ValueError, SpecError) as error:
-        raise CheckpointError(f'{name}: bad metadata ({error})') from error
-    return QuantCheckpoint(name, spec, tensors, info, digest)
 
 
 def restore(model: nn.Module, checkpoint: QuantCheckpoint) -> nn.Module:
@@ -300,36 +217,3 @@ def _some(keys: list[str]) -> str:
         return 'none'
     more = f' and {len(keys) - 3} more' if len(keys) > 3 else ''
     return ', '.join(keys[:3]) + more
-
-
-def _version(name: str, metadata: Mapping[str, str]) -> int:
-    if metadata.get('format') != FORMAT:
-        raise CheckpointError(f'{name}: not an igq_mmdet checkpoint')
-    try:
-        return int(metadata['format_version'])
-    except (KeyError, ValueError) as error:
-        raise CheckpointError(
-            f'{name}: format version is missing or not a number'
-        ) from error
-
-
-def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """SHA-256 over the metadata and every tensor, in order of name."""
-    sha = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-    for key in sorted(tensors):
-        value = tensors[key].contiguous()
-        sha.update(f'{key} {value.dtype} {tuple(value.shape)}'.encode())
-        sha.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return sha.hexdigest()
-
-
-def _write(
-    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]
-) -> None:
-    if not path.parent.is_dir():
-        raise CheckpointError(f'{path.parent}: no such folder; make it first')
-    try:
-        with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f'{path}: not written ({error})') from error

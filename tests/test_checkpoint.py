@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import igq_mmdet as igq
-from igq_mmdet import checkpoint
+from igq_mmdet import checkpoint, checkpoint_file
 from igq_mmdet.calibration import collect, fit
 from igq_mmdet.errors import CheckpointError
 from igq_mmdet.quantizers import packed_size
@@ -181,7 +181,7 @@ def rewritten(saved, path, tensors=None, **metadata):
         stored = {**file.metadata(), **metadata}
     tensors = load_file(saved) if tensors is None else tensors
     stored.pop('digest')
-    stored['digest'] = checkpoint._digest(tensors, stored)
+    stored['digest'] = checkpoint_file.digest_of(tensors, stored)
     save_file(tensors, path, stored)
     return path
 
@@ -248,7 +248,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, monkeypatch, saved):
             file.write(b'half')
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr(checkpoint, 'save_file', full)
+    monkeypatch.setattr(checkpoint_file, 'save_file', full)
     with pytest.raises(CheckpointError, match='No space left on device'):
         igq.save(qmodel, path)
     assert path.read_bytes() == b'the old one'

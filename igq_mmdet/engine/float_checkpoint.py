@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..checkpoint import FORMAT, read
+from ..checkpoint_file import FORMAT, read
 from ..errors import CheckpointError
 
 QUANTIZED = 'igq_checkpoint'
