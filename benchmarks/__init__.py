@@ -1,0 +1,1 @@
+"""How fast float, simulated and integer models are, side by side."""
