@@ -17,7 +17,7 @@ where a table does not say otherwise, one calibration image drawn by each
 seed, every part of the detector quantized. AP in percent as mean ± standard
 deviation over seeds; BOPs are those of one image.
 
-Made with {versions} on {device}, commit `{commit}`."""
+Made with {made_with}."""
 
 DEMO = """\
 The demo's detector was trained on the very images it is evaluated on. Its AP
@@ -66,9 +66,7 @@ def results_page(
         source (str): The file it came from, as the page names it.
         plot (str, optional): Address of the picture of groups.
     """
-    environment, full = data['environment'], data['float']['metrics']
-    versions = environment['versions']
-    named = ('igq_mmdet', 'torch', 'mmcv', 'mmdet')
+    full = data['float']['metrics']
     blocks = [
         INTRODUCTION.format(
             source=source,
@@ -76,9 +74,7 @@ def results_page(
             box=_percent(full, BOX),
             mask=_percent(full, MASK),
             groups=data['groups'],
-            versions=', '.join(f'{name} {versions[name]}' for name in named),
-            device=environment['device'],
-            commit=environment['commit'],
+            made_with=_made_with(data['environment']),
         )
     ]
     if data['detector'].endswith('_demo'):
@@ -103,6 +99,16 @@ def results_page(
         if name == 'groups' and plot is not None:
             blocks.append(f'![AP over groups and over BOPs]({plot})')
     return '\n\n'.join(blocks) + '\n'
+
+
+def _made_with(environment: Mapping[str, Any]) -> str:
+    versions = environment['versions']
+    named = ('igq_mmdet', 'torch', 'mmcv', 'mmdet')
+    said = ', '.join(f'{name} {versions[name]}' for name in named)
+    said += f' on {environment["device"]}'
+    if environment['commit'] is not None:  # None outside a checkout
+        said += f', commit `{environment["commit"]}`'
+    return said
 
 
 def _sums_up(line: str) -> bool:
