@@ -11,6 +11,7 @@ from ..quantizers import (
     dequantize_weight,
     quantize_weight,
 )
+from .workspace import workspace
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class QuantWeightModule(QuantModule):
         weight_zero_point (Tensor): (D, 1), float32, once frozen.
     """
 
+    input_quantizer: Any
     weight_codes: Tensor
     weight_scale: Tensor
     weight_zero_point: Tensor
@@ -185,6 +187,22 @@ class QuantWeightModule(QuantModule):
             column,
             column.clone(),
         )
+
+    def quantized(self, x: Tensor) -> Tensor:
+        """The input through ``input_quantizer``, as one tensor.
+
+        Args:
+            x (Tensor): Any shape.
+
+        Returns:
+            Tensor: ``x``, or quantized values to be used up before the
+            next call, whose result may take their place in memory.
+        """
+        quantizer: ActivationQuantizer = self.input_quantizer
+        if quantizer.observer is not None or not quantizer.ready:
+            return quantizer(x)
+        x = x.contiguous()
+        return quantizer(x, out=workspace(x))
 
     def effective_weight(self) -> Tensor:
         """The weight that is multiplied: float, or dequantized codes."""

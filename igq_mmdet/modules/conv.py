@@ -54,7 +54,7 @@ class QuantConv2d(QuantWeightModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H', W')."""
-        inputs = self.input_quantizer(x)
+        inputs = self.quantized(x)
         padding: Any = self.padding
         if self.padding_mode != 'zeros':
             inputs = F.pad(

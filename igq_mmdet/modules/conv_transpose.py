@@ -58,7 +58,7 @@ class QuantConvTranspose2d(QuantWeightModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H', W')."""
-        inputs = self.input_quantizer(x)
+        inputs = self.quantized(x)
         if self.observing:
             kernel = self.out_channels
             for size in self.kernel_size:

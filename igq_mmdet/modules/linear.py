@@ -1,5 +1,7 @@
 """Fully connected layers with channel-grouped inputs."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,6 +9,7 @@ from torch import Tensor, nn
 from ..quantizers import METHODS, FoldedQuantizer, input_quantizer
 from .base import LayerConfig, QuantWeightModule
 from .instances import current_instances
+from .workspace import workspace
 
 
 class QuantLinear(QuantWeightModule):
@@ -52,11 +55,21 @@ class QuantLinear(QuantWeightModule):
         if self.observing:
             self.workload.add(tokens=x.numel() // max(self.in_features, 1))
         return F.linear(
-            self.quantize_input(x), self.effective_weight(), self.bias
+            self.quantize_input(x, workspace),
+            self.effective_weight(),
+            self.bias,
         )
 
-    def quantize_input(self, x: Tensor) -> Tensor:
-        """Quantizes every image of ``x`` on its own, shape unchanged."""
+    def quantize_input(
+        self, x: Tensor, memory: Callable[[Tensor], Tensor] = torch.empty_like
+    ) -> Tensor:
+        """Quantizes every image of ``x`` on its own, shape unchanged.
+
+        Args:
+            x (Tensor): (R, ..., C).
+            memory (Callable): Where to write, given what it has to be
+                like. Defaults to new memory.
+        """
         quantizer = self.input_quantizer
         if quantizer.observer is None and not quantizer.ready:
             return x
@@ -68,7 +81,7 @@ class QuantLinear(QuantWeightModule):
         if layers_first:
             x = x.transpose(0, 1)
         x = x.contiguous()
-        out = x if quantizer.observer is not None else torch.empty_like(x)
+        out = x if quantizer.observer is not None else memory(x)
         for (values, counted), (target, _) in zip(
             layout.split(x), layout.split(out), strict=True
         ):
