@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('reports', nargs='+', metavar='NAME=FILE')
+    parser.add_argument('reports', nargs='*', metavar='NAME=FILE')
     parser.add_argument('--out', default=str(ROOT / 'docs/imagenet.md'))
     args = parser.parse_args(argv)
     tables = ''
@@ -66,6 +66,8 @@ def main(argv: list[str] | None = None) -> int:
             f'\n### {name}\n\n{images} calibration images, seed {seed}.\n\n'
             f'```\n{classification_table(data)}\n```\n'
         )
+    if not tables:
+        tables = '\nNot measured yet.\n'
     text = TEXT.format(published=published_markdown(), tables=tables)
     Path(args.out).write_text(text)
     return 0

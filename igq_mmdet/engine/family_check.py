@@ -131,6 +131,6 @@ def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
             )
     table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
     left = '\n'.join(
-        f'- {reason}. {", ".join(where)}.' for reason, where in reasons.items()
+        f'- {reason}. {"; ".join(where)}.' for reason, where in reasons.items()
     )
     return f'{table}\n\nLeft in float:\n\n{left}\n'
