@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     os.chdir(ROOT)  # some configs are the project's own
     rows = json.loads(path.read_text()) if path.is_file() else {}
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = (*families.TIMM, *families.MMDET)
+    table = [*families.TIMM, *families.MMDET]
     if args.full:
         table += families.LARGER
     for family in table:
