@@ -81,6 +81,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def a_run_a_line(data: dict[str, Any]) -> str:
+    """JSON in which two versions differ by whole runs."""
+    runs = ',\n'.join(
+        f'  {json.dumps(name)}: {json.dumps(run, sort_keys=True)}'
+        for name, run in data['runs'].items()
+    )
+    rest = json.dumps({**data, 'runs': {}}, indent=1)
+    head, found, tail = rest.rpartition('"runs": {}')
+    assert found
+    return f'{head}"runs": {{\n{runs}\n }}{tail}\n'
+
+
 def run(args: argparse.Namespace) -> None:
     """Evaluates what is not finished, prints and writes everything."""
     from tqdm import tqdm
@@ -123,7 +135,7 @@ def run(args: argparse.Namespace) -> None:
     data['detector'] = Path(args.config).stem
     path = Path(args.work_dir) / 'ablation.json'
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(data, indent=1, sort_keys=True) + '\n')
+        temporary.write_text(a_run_a_line(data))
     print(ablation_text(data))
     if not args.quiet:
         print(f'results: {path}')

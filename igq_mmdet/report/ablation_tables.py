@@ -90,7 +90,8 @@ def ablation_text(data: Mapping[str, Any]) -> str:
     for name, table in data['tables'].items():
         rows = [HEADER, *(cells(line) for line in lines(data, name))]
         blocks.append(f'{table["title"]}\n\n{format_rows(rows)}')
-    return '\n\n'.join([*blocks, *ordering_words(data)])
+    said = [*allocation_words(data), *ordering_words(data)]
+    return '\n\n'.join([*blocks, '\n'.join(said)])
 
 
 @dataclass(frozen=True)
@@ -150,27 +151,55 @@ def ordering_words(data: Mapping[str, Any]) -> list[str]:
     Returns:
         list[str]: A line for each claim, bits and metric.
     """
-    if 'methods' not in data['tables']:
+    said = []
+    for bits in map(tuple, data['bits']):
+        compared = _compare(data, 'methods', CLAIMS, bits)
+        if compared:
+            said += [words for _, words in compared]
+            said.append(_together(bits, [sign for sign, _ in compared]))
+    return said
+
+
+def allocation_words(data: Mapping[str, Any]) -> list[str]:
+    """Whether allocated groups are better than the same number everywhere.
+
+    Args:
+        data (Mapping): From ``Ablation.run``.
+
+    Returns:
+        list[str]: A line for each of bits and metrics.
+    """
+    pair = (('allocated', 'the same everywhere'),)
+    return [
+        words
+        for bits in map(tuple, data['bits'])
+        for _, words in _compare(data, 'allocation', pair, bits)
+    ]
+
+
+def _compare(
+    data: Mapping[str, Any],
+    table: str,
+    claims: Sequence[tuple[str, str]],
+    bits: tuple[int, ...],
+) -> list[tuple[int, str]]:
+    """Sign and words of every claim and metric of one table."""
+    if table not in data['tables']:
         return []
     said = []
-    by_name = {(x.label, x.bits): x for x in lines(data, 'methods')}
-    for bits in map(tuple, data['bits']):
-        verdicts = []
-        for better, worse in CLAIMS:
-            one, other = by_name[better, bits], by_name[worse, bits]
-            for metric in ('box', 'mask'):
-                values = getattr(one, metric), getattr(other, metric)
-                if not values[0]:
-                    continue
-                off = difference(*values)
-                verdicts.append(off.sign)
-                said.append(
-                    f'W{bits[0]}A{bits[1]}, {metric} AP: {better} above '
-                    f'{worse}: {_VERDICT[off.sign]} ({off.mean:+.2f} ± '
-                    f'{off.error:.2f}, higher in {off.higher} of '
-                    f'{off.seeds} seeds)'
-                )
-        said.append(_together(bits, verdicts))
+    own = {x.label: x for x in lines(data, table) if x.bits == bits}
+    for better, worse in claims:
+        for metric in ('box', 'mask'):
+            values = [getattr(own[name], metric) for name in (better, worse)]
+            if not values[0]:
+                continue
+            off = difference(*values)
+            words = (
+                f'W{bits[0]}A{bits[1]}, {metric} AP: {better} above {worse}: '
+                f'{_VERDICT[off.sign]} ({off.mean:+.2f} ± {off.error:.2f}, '
+                f'higher in {off.higher} of {off.seeds} seeds)'
+            )
+            said.append((off.sign, words))
     return said
 
 

@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .ablation_tables import HEADER, cells, lines, ordering_words
+from .ablation_tables import (
+    HEADER,
+    allocation_words,
+    cells,
+    lines,
+    ordering_words,
+)
 from .table import BOX, MASK
 
 INTRODUCTION = """\
@@ -32,11 +38,17 @@ NOTES = {
         'Fixed groups are chosen at calibration, channel by channel. Softmax '
         'rows are others in every image and cannot be fixed: they are '
         'layer-wise there, so the row to compare fixed groups with is '
-        '"instance-aware, linear only". RepQ-ViT is written from its paper, '
-        'with the same weight and percentile search as everything else; '
-        'its softmax has one value more than its bits hold, as in its '
-        "authors' code. The upper bound gives every channel and row the "
-        'range of the very image; nothing can run it.'
+        '"instance-aware, linear only". Their bounds follow the rule of '
+        'instance-aware groups, the mean of minima and of maxima over '
+        'channels and images, which clips the wider channels of a group, '
+        'while layer-wise bounds are searched by squared error; the table '
+        'of decisions has them as envelopes. RepQ-ViT is written from its '
+        'paper, with the same weight and percentile search as everything '
+        'else; its softmax has one value more than its bits hold, as in its '
+        "authors' code, and its bounds are those of single channels of one "
+        'small image, see the table of calibration images. The upper bound '
+        'gives every channel and row the range of the very image; nothing '
+        'can run it.'
     ),
     'allocation': (
         'Allocation chooses the groups of each layer under the BOPs of the '
@@ -91,13 +103,17 @@ def results_page(
             'of them.'
         )
         blocks.append(_bullets(single))
-    for name, table in data['tables'].items():
-        blocks.append(f'## {table["title"]}')
-        blocks.append(NOTES[name])
+    for name, note in NOTES.items():
+        if name not in data['tables']:
+            continue
+        blocks.append(f'## {data["tables"][name]["title"]}')
+        blocks.append(note)
         rows = [cells(line) for line in lines(data, name)]
         blocks.append(_markdown(rows))
         if name == 'groups' and plot is not None:
             blocks.append(f'![AP over groups and over BOPs]({plot})')
+        if name == 'allocation':
+            blocks.append(_bullets(allocation_words(data)))
     return '\n\n'.join(blocks) + '\n'
 
 

@@ -9,6 +9,7 @@ from igq_mmdet.report.ablation_plot import plot_groups
 from igq_mmdet.report.ablation_tables import (
     CLAIMS,
     ablation_text,
+    allocation_words,
     difference,
     lines,
     ordering_words,
@@ -123,6 +124,20 @@ def test_without_masks(data):
     assert len(ordering_words(data)) == len(CLAIMS) + 1
     assert ' - ' in ablation_text(data)
     assert '| - |' in results_page(data, 'a.json')
+
+
+def test_allocation_is_judged_as_well(data):
+    rows = data['tables']['methods']['rows']
+    data['tables']['allocation'] = {
+        'title': 'Allocation',
+        'rows': [
+            {**rows[3], 'label': 'the same everywhere'},
+            {**rows[4], 'label': 'allocated'},
+        ],
+    }
+    words = allocation_words(data)
+    assert len(words) == 2 and all(': confirmed (+' in x for x in words)
+    assert all(f'- {x}' in results_page(data, 'a.json') for x in words)
 
 
 def test_page_holds_every_figure_and_no_other(data):

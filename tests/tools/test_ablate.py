@@ -54,6 +54,13 @@ def test_all_tables_can_be_asked_for(ablate):
     assert set(ablate.TABLES) == set(ablation.tables())
 
 
+def test_results_are_written_a_run_a_line(ablate):
+    data = {'b': [1, {'runs': {}}], 'runs': {'x': {'z': 1, 'a': 2}, 'y': {}}}
+    text = ablate.a_run_a_line(data)
+    assert json.loads(text) == data
+    assert '\n  "x": {"a": 2, "z": 1},\n  "y": {}\n' in text
+
+
 def test_results_page_wants_the_ablations_file(capsys, tmp_path):
     make = load('make_results')
     page = tmp_path / 'docs/results.md'
