@@ -30,7 +30,8 @@ def to_integer(model: nn.Module) -> nn.Module:
     """A copy of a model whose layers multiply integer codes, on a CPU.
 
     Codes are those of the simulation, outputs equal it up to the order of
-    its float sums. A layer that cannot run so stays simulated; why is in
+    its float sums. Weights are fixed from here on: load a checkpoint
+    before. A layer that cannot run so stays simulated; why is in
     ``igq_runtime`` of the copy, by layer name, None where it runs on
     integers.
 

@@ -134,6 +134,11 @@ def _argument(value: Any) -> Any:
     return int64(value)
 
 
+def runs_here(x: Tensor) -> bool:
+    """Whether kernels can read a tensor: float32 on a CPU."""
+    return x.device.type == 'cpu' and x.dtype is torch.float32
+
+
 @functools.cache
 def library(limit: str | None = None) -> Library | None:
     """The kernels for this machine, or None; says once why there are none.

@@ -12,7 +12,7 @@ from ..quantizers import (
     max_code,
 )
 from ..quantizers.uniform import column_bounds
-from .library import Library, library
+from .library import Library, library, runs_here
 from .product import exact_product, fits_int32
 from .weights import PANEL, ChannelCodes, IntegerWeight, panels
 
@@ -70,7 +70,7 @@ class IntegerLinear(QuantLinear):
 
     def forward(self, x: Tensor) -> Tensor:
         """(R, ..., C) to (R, ..., D), float32 on a CPU."""
-        if self.observing or x.device.type != 'cpu':
+        if self.observing or not runs_here(x):
             return super().forward(x)
         layout = current_instances()
         layers_first = layout.layers_first and x.dim() == 4

@@ -10,7 +10,7 @@ from ..modules.base import take_over
 from ..modules.shift_window_attention import QuantShiftWindowMSA, WindowLayout
 from ..modules.window_attention import QuantWindowMSA
 from ..quantizers import RowGroupQuantizer, StaticQuantizer, max_code
-from .library import AttentionStruct, library
+from .library import AttentionStruct, library, runs_here
 
 RUN = 16  # keys a vector of the kernel holds
 OUTSIDE = -1e30  # the score of what only fills a vector
@@ -74,8 +74,7 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
         """See :meth:`QuantShiftWindowMSA.attend_windows`."""
         kernels = library()
         attention: QuantWindowMSA = self.w_msa
-        plain = attention.observing or qkv.device.type != 'cpu'
-        if kernels is None or plain:
+        if kernels is None or attention.observing or not runs_here(qkv):
             return super().attend_windows(qkv, layout, tokens)
         qkv = qkv.contiguous()
         images, rows, width = qkv.shape

@@ -94,3 +94,11 @@ def test_a_model_that_is_not_ready_is_refused():
 def test_an_unknown_instruction_set_is_refused():
     with pytest.raises(ValueError, match='IGQ_MMDET_ISA'):
         library('avx1024')
+
+
+def test_other_dtypes_are_simulated():
+    _, qmodel, x = calibrated()
+    integer = igq.to_integer(qmodel).double()
+    torch.testing.assert_close(
+        integer(x.double()), qmodel.double()(x.double())
+    )
