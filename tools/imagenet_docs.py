@@ -38,7 +38,7 @@ A small ViT and a small Swin, trained and evaluated on Fashion-MNIST
 
 Made by `python tools/imagenet_docs.py` from report files, not by hand.
 They show that the mechanics hold, not what ImageNet would give: the models
-are shallow, and no layer's channels are as uneven as a large model's.
+have four blocks.
 {tables}"""
 
 
