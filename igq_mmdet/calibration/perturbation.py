@@ -68,7 +68,7 @@ class Perturbation:
         if others == 'target':
             freeze(self.qmodel)
         else:
-            _disable(self.qmodel)
+            disable(self.qmodel)
         self.qmodel.eval()
         self.layers = grouped_layers(self.qmodel)
         self.targets = {
@@ -189,7 +189,7 @@ def grouped_layers(model: nn.Module) -> dict[str, QuantModule]:
     }
 
 
-def _disable(model: nn.Module) -> None:
+def disable(model: nn.Module) -> None:
     """Lets everything through in float."""
     for layer in quantized_layers(model).values():
         for quantizer in layer.quantizers().values():
