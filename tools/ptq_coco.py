@@ -223,13 +223,15 @@ def run(args: argparse.Namespace) -> None:
             options = {'others': args.allocate_others}
             if args.candidates is not None:
                 options['candidates'] = args.candidates
-        for seed in dict.fromkeys(args.seed):
-            images = experiment.images(
-                args.calib_images, seed, args.calib_on_eval
-            )
+        # all are drawn first: a bad seed shows before hours of evaluation
+        drawn = [
+            experiment.images(args.calib_images, seed, args.calib_on_eval)
+            for seed in dict.fromkeys(args.seed)
+        ]
+        for images in drawn:
             if not args.quiet:
-                chosen = list(images.image_ids)
-                print(f'calibration images {chosen}, seed {seed}', flush=True)
+                ids, seed = list(images.image_ids), images.seed
+                print(f'calibration images {ids}, seed {seed}', flush=True)
             experiment.run_settings(
                 specs, images, args.save, with_float, options
             )

@@ -8,6 +8,7 @@ import pytest
 from igq_mmdet import QuantSpec
 
 from ..conftest import ROOT
+from ..tools.conftest import plain_configs  # noqa: F401
 
 CONFIG = 'configs/demo/mask-rcnn_swin-mini_demo.py'
 FLOAT = 'demo/swin_mini_mask_rcnn.safetensors'

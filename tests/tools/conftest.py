@@ -12,6 +12,18 @@ from ..conftest import ROOT
 FEW = 'test_dataloader.dataset.indices=8'
 
 
+@pytest.fixture(scope='package', autouse=True)
+def plain_configs():
+    """Laying out configs with yapf takes mmengine longer than the rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        if importlib.util.find_spec('mmengine') is not None:
+            patch.setattr(
+                'mmengine.config.config.FormatCode',
+                lambda text, **kw: (text, True),
+            )
+        yield
+
+
 @pytest.fixture(scope='package')
 def tool():
     """tools/ptq_coco.py as a module."""

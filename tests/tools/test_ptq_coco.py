@@ -18,6 +18,7 @@ import igq_mmdet as igq
 from ..conftest import ROOT
 from .conftest import FEW
 
+TWO = 'test_dataloader.dataset.indices=2'
 BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
 
 
@@ -149,7 +150,8 @@ def test_same_seed_same_numbers(saved, ptq):
 
 
 def test_compare(ptq):
-    done = ptq('--compare', 'layerwise,igq:8,upper_bound', '--skip-float')
+    names = 'layerwise,igq:8,upper_bound'
+    done = ptq('--compare', names, '--skip-float', options=[TWO])
     assert done.status == 0
     runs = done.report['runs']
     names = ['layerwise W4A4', 'igq:8 W4A4', 'upper_bound W4A4']
@@ -162,6 +164,7 @@ def test_parts_and_patterns(ptq):
     done = ptq(
         *('--parts', 'neck,rpn', '--exclude', 'rpn_head.rpn_cls'),
         *('--w-bits', 8, '--a-bits', 6, '--method', 'layerwise', '--quiet'),
+        options=[TWO],
     )
     (run,) = done.report['runs']
     assert set(run['parts']) == {'neck', 'rpn'}
@@ -175,9 +178,8 @@ def test_parts_and_patterns(ptq):
 
 
 def test_nothing_detected_is_ap_0(ptq):
-    done = ptq('--groups', 4, '--quiet', options=[
-        'model.test_cfg.rcnn.score_thr=1.1'
-    ])  # fmt: skip
+    none = 'model.test_cfg.rcnn.score_thr=1.1'
+    done = ptq('--groups', 4, '--quiet', options=[TWO, none])
     assert done.status == 0
     (run,) = done.report['runs']
     assert run['metrics'][BOX] == run['metrics'][MASK] == 0
@@ -201,10 +203,13 @@ def test_saved_before_evaluation(tool, ptq, tmp_path, monkeypatch):
 
 def test_calibrating_on_evaluation_images(ptq):
     options = ['calib_dataset.ann_file=instances_eval.json']
-    options += ['calib_dataset.indices=8']
-    done = ptq('--save', 'gone.safetensors', options=options)
+    options += ['calib_dataset.indices=2']
+    done = ptq('--groups', 12, options=[*options, TWO])
     assert done.status == 1 and '--calib-on-eval' in done.err
-    done = ptq('--method', 'igq', '--calib-on-eval', options=options)
+    done = ptq(
+        *('--groups', 12, '--skip-float', '--calib-on-eval'),
+        options=[*options, TWO],
+    )
     calibration = done.report['runs'][0]['calibration']
     assert calibration['evaluation_images'] == calibration['image_ids']
 

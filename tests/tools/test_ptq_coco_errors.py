@@ -90,6 +90,10 @@ def test_compare(names, text, refused):
     assert text in refused('--compare', names, save=False)
 
 
+def test_every_seed_is_drawn_before_evaluation(refused):
+    assert 'got -1' in refused('--seed', 0, -1, save=False)
+
+
 @pytest.mark.parametrize(
     'option, text',
     [
@@ -159,7 +163,8 @@ def test_evaluation_image_that_does_not_decode(workers, ptq, demo, tmp_path):
     (folder / 'images' / name).write_text('no picture')
     path = tmp_path / 'q.safetensors'
     options += [f'test_dataloader.num_workers={workers}']
-    done = ptq('--save', path, '--quiet', options=options)
+    options += ['test_dataloader.dataset.indices=2']
+    done = ptq('--save', path, '--skip-float', '--quiet', options=options)
     assert done.status == 1 and done.report is None
     assert done.err.count('\n') == 1
     assert f'{name}: evaluation image does not decode' in done.err
