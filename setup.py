@@ -72,7 +72,7 @@ setup(
         'numpy>=1.26',
         'safetensors>=0.4.3',
         'scipy>=1.11',
-        'torch>=2.5',
+        'torch>=2.6',
     ],
     extras_require={
         # mmcv with its compiled operators is not to be had as a wheel for a
