@@ -28,8 +28,7 @@ Made with {made_with}."""
 DEMO = """\
 The demo's detector was trained on the very images it is evaluated on. Its AP
 tells how much of a float detector's function survives, and nothing about
-images it has not seen; on those it finds next to nothing, so that its 8
-calibration images are all there are."""
+images it has not seen."""
 
 # what a reader has to know to read a table; no figures
 NOTES = {
@@ -63,7 +62,7 @@ NOTES = {
     ),
     'images': (
         'The bounds of a method that has many are fitted to the images they '
-        'come from: the last stage of the demo has 64 tokens an image.'
+        'come from, and a small image gives the last stage few tokens.'
     ),
 }
 
