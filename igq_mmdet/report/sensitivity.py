@@ -172,6 +172,7 @@ def _plot(rows: Rows, path: Path) -> None:
             1.01,
             part,
             fontsize='small',
+            rotation=20,  # names of short parts would touch
             transform=axes[0].get_xaxis_transform(),
         )
     with replacing(path) as temporary:

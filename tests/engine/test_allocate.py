@@ -198,6 +198,7 @@ def command(work_dir):
     return subprocess.Popen(
         [sys.executable, 'tools/ptq_coco.py', '--allocate', '--skip-float']
         + ['--candidates', '4,8,12', '--groups', '8', '--quiet']
+        + ['--include', 'backbone.stages.[23].*', 'roi_head.bbox_head.*']
         + ['--work-dir', str(work_dir), '--cfg-options', FEW],
         cwd=ROOT,
         env=os.environ | {'PYTHONPATH': str(ROOT)},
@@ -208,7 +209,7 @@ def command(work_dir):
 
 
 def finished(process):
-    out, err = process.communicate(timeout=600)
+    out, err = process.communicate()
     assert process.returncode == 0, err
     return out
 
