@@ -155,7 +155,7 @@ def main() -> None:
     with torch.no_grad():
         data = measure(args)
     if args.json:
-        text = json.dumps(data, indent=1, sort_keys=True)
+        text = json.dumps(data, indent=1)
         Path(args.json).write_text(text + '\n')
     print(tables(data))
     if args.page:
