@@ -23,12 +23,12 @@ def read_readme() -> str:
     return path.read_text(encoding='utf-8') if path.exists() else ''
 
 
-CSRC = 'igq_mmdet/runtime/csrc'
+CSRC = 'igq_mmdet/kernels/csrc'
 # Plain C, loaded with ctypes: neither torch nor Python.h is needed. Compiled
 # with OpenMP but not linked to one, since torch brings its own. Without a
 # compiler the installation succeeds, and integer layers run in torch.
 KERNELS = Extension(
-    'igq_mmdet.runtime._kernels',
+    'igq_mmdet.kernels._kernels',
     [f'{CSRC}/{name}.cpp' for name in ('api', 'avx2', 'avx512')],
     depends=[
         f'{CSRC}/{name}.h'
@@ -64,7 +64,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['igq_mmdet', 'igq_mmdet.*']),
     package_data={
-        'igq_mmdet': ['py.typed', 'runtime/csrc/*.h', 'runtime/csrc/*.cpp']
+        'igq_mmdet': ['py.typed', 'kernels/csrc/*.h', 'kernels/csrc/*.cpp']
     },
     ext_modules=[KERNELS],
     python_requires='>=3.10',

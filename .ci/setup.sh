@@ -18,7 +18,7 @@ quiet() { # quiet LOG COMMAND...: the command's output is shown if it fails
 }
 
 key=$(cat requirements/*.txt setup.py .ci/setup.sh \
-    igq_mmdet/runtime/csrc/* | sha256sum | cut -d' ' -f1)
+    igq_mmdet/kernels/csrc/* | sha256sum | cut -d' ' -f1)
 key="$key $PWD"
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ] &&
         "$py" -c '' 2>/dev/null; then

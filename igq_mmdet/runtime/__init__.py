@@ -1,6 +1,6 @@
 """Faster ways to compute the same numbers."""
 
+from ..kernels.library import library
 from .convert import to_integer
-from .library import library
 
 __all__ = ['library', 'to_integer']

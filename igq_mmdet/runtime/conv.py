@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..kernels.library import ConvStruct, library, runs_here
 from ..modules.conv import QuantConv2d
 from ..quantizers import max_code
-from .library import ConvStruct, library, runs_here
 from .product import exact_product, fits_int32
 from .weights import ChannelCodes, IntegerWeight, panels
 

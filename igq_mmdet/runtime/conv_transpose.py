@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from ..kernels.library import runs_here
 from ..modules.conv_transpose import QuantConvTranspose2d
 from .conv import ConvProduct
-from .library import runs_here
 from .product import fits_int32
 from .weights import IntegerWeight
 

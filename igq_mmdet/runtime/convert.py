@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from ..errors import SpecError
+from ..kernels.library import library
 from ..modules.base import QuantModule, QuantWeightModule
 from ..modules.conv import QuantConv2d
 from ..modules.conv_transpose import QuantConvTranspose2d
@@ -14,7 +15,6 @@ from ..modules.shift_window_attention import QuantShiftWindowMSA
 from ..modules.swap import quantized_layers, relink
 from .conv import IntegerConv2d
 from .conv_transpose import IntegerConvTranspose2d
-from .library import library
 from .linear import IntegerLinear
 from .window_attention import IntegerShiftWindowMSA
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ..kernels.library import Library, library, runs_here
 from ..modules.instances import current_instances
 from ..modules.linear import QuantLinear
 from ..quantizers import (
@@ -12,7 +13,6 @@ from ..quantizers import (
     max_code,
 )
 from ..quantizers.uniform import column_bounds
-from .library import Library, library, runs_here
 from .product import exact_product, fits_int32
 from .weights import PANEL, ChannelCodes, IntegerWeight, panels
 

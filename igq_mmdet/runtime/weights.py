@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .library import CodesStruct, WeightsStruct
+from ..kernels.library import CodesStruct, WeightsStruct
 
 PANEL = 32  # outputs of a tile, PANEL of csrc/linear.h
 

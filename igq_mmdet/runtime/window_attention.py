@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..kernels.library import AttentionStruct, library, runs_here
 from ..modules.base import take_over
 from ..modules.shift_window_attention import QuantShiftWindowMSA, WindowLayout
 from ..modules.window_attention import QuantWindowMSA
 from ..quantizers import RowGroupQuantizer, StaticQuantizer, max_code
-from .library import AttentionStruct, library, runs_here
 
 RUN = 16  # keys a vector of the kernel holds
 OUTSIDE = -1e30  # the score of what only fills a vector

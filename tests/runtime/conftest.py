@@ -4,8 +4,8 @@ import warnings
 
 import pytest
 
+from igq_mmdet.kernels.library import SETS
 from igq_mmdet.runtime import conv, library, linear
-from igq_mmdet.runtime.library import SETS
 
 
 @pytest.fixture(params=SETS)

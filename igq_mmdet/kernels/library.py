@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-NAME = '_kernels'  # setup.py builds igq_mmdet/runtime/_kernels*.so
+NAME = '_kernels'  # setup.py builds igq_mmdet/kernels/_kernels*.so
 # 'avx512', 'avx2' or 'none': at most this instruction set
 LIMIT = 'IGQ_MMDET_ISA'
 SETS = ('none', 'avx2', 'avx512')
@@ -169,7 +169,7 @@ def library(limit: str | None = None) -> Library | None:
                 return Library(handle, min(best, SETS.index(limit)))
             reason = 'this processor has neither AVX-512 VNNI nor AVX2'
     warnings.warn(
-        f'igq_mmdet.runtime: {reason}; integer layers run in torch, with '
+        f'igq_mmdet.kernels: {reason}; integer layers run in torch, with '
         'the same results but slower than float',
         stacklevel=2,
     )
