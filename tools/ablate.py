@@ -100,7 +100,8 @@ def run(args: argparse.Namespace) -> None:
     from igq_mmdet.atomic import replacing
     from igq_mmdet.engine.ablation import Ablation, tables
     from igq_mmdet.engine.cli import load_config
-    from igq_mmdet.engine.experiment import Experiment, use_threads
+    from igq_mmdet.engine.experiment import Experiment
+    from igq_mmdet.engine.runner import use_threads
     from igq_mmdet.report.ablation_tables import ablation_text
 
     base = igq.QuantSpec(groups=args.groups, parts=args.parts)

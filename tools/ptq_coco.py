@@ -190,7 +190,8 @@ def settings(args: argparse.Namespace) -> list[igq.QuantSpec]:
 def run(args: argparse.Namespace) -> None:
     """Evaluates what was asked for and prints the table."""
     from igq_mmdet.engine.cli import check_writable, load_config
-    from igq_mmdet.engine.experiment import Experiment, use_threads
+    from igq_mmdet.engine.experiment import Experiment
+    from igq_mmdet.engine.runner import use_threads
     from igq_mmdet.report import (
         allocation_lines,
         result_table,

@@ -51,13 +51,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> None:
     """Measures what was asked for."""
     from igq_mmdet.engine.cli import check_writable, load_config
-    from igq_mmdet.engine.experiment import use_threads
     from igq_mmdet.engine.reproduce import (
         find_row,
         find_rows,
         measure_row,
         use_coco,
     )
+    from igq_mmdet.engine.runner import use_threads
     from igq_mmdet.report import result_table
     from igq_mmdet.report.measured_rows import append_row
 

@@ -76,8 +76,9 @@ def run(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from igq_mmdet.engine.cli import load_config
-    from igq_mmdet.engine.experiment import Experiment, use_threads
+    from igq_mmdet.engine.experiment import Experiment
     from igq_mmdet.engine.ptq import DetectorCalibration
+    from igq_mmdet.engine.runner import use_threads
     from igq_mmdet.engine.sensitivity import ap_alone, detector_sensitivity
     from igq_mmdet.report import sensitivity as report
 

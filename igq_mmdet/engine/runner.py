@@ -1,0 +1,72 @@
+"""A quiet Runner that evaluates many models in one process."""
+
+import contextlib
+import io
+import sys
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from ..errors import IGQError, SpecError
+from .igq_hook import IGQHook
+from .precise_coco_metric import report_unrounded
+
+
+def prepare_config(config: Config, work_dir: str) -> None:
+    """Makes a test config fit for evaluating many models in one process.
+
+    Args:
+        config (Config): It is changed: no hooks that quantize, warnings
+            only on the terminal.
+        work_dir (str): For logs.
+    """
+    config.work_dir = work_dir
+    config.load_from = None
+    config.resume = False
+    config.log_level = 'WARNING'
+    config.launcher = config.get('launcher', 'none')
+    config.custom_hooks = [
+        hook
+        for hook in config.get('custom_hooks') or []
+        if hook.get('type') not in ('igq_mmdet.IGQHook', IGQHook)
+    ]
+
+
+def build_runner(config: Config) -> Runner:
+    """Builds a Runner whose log goes to stderr, not between the results.
+
+    Args:
+        config (Config): From :func:`prepare_config`.
+
+    Raises:
+        SpecError: mmengine cannot build what the config says.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            runner = Runner.from_cfg(config)
+        with contextlib.redirect_stdout(io.StringIO()):
+            report_unrounded(runner.test_evaluator)
+    except IGQError:
+        raise
+    except Exception as error:  # a config can name any code
+        raise SpecError(
+            f'the config cannot be built ({type(error).__name__}: {error})'
+        ) from error
+    return runner
+
+
+def use_threads(threads: int | None) -> None:
+    """Sets torch's threads, if asked for.
+
+    Args:
+        threads (int, optional): At least 1.
+
+    Raises:
+        SpecError: Not a number of threads.
+    """
+    if threads is None:
+        return
+    if threads < 1:
+        raise SpecError(f'threads must be at least 1, got {threads}')
+    torch.set_num_threads(threads)
