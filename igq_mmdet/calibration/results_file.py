@@ -9,11 +9,14 @@ from typing import Any
 
 from torch import Tensor
 
+from ..journal import Journal, scan, warn_damaged
+
 
 class ResultsFile:
-    """An append-only file of JSON lines, keyed by what they depend on.
+    """A journal of results, keyed by what they depend on.
 
-    A line that was cut off by a kill is dropped when the file is opened.
+    A line that was cut off by a kill is dropped when the file is opened; a
+    damaged one is named, and its result is to be found again.
 
     Args:
         folder (str | PathLike, optional): Where the file lies; None keeps
@@ -29,23 +32,13 @@ class ResultsFile:
         self.results: dict[str, Any] = {}
         if folder is None:
             return
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        self.path = Path(folder) / f'{name}-{key[:16]}.jsonl'
-        if self.path.is_file():
-            self._read(self.path)
-
-    def _read(self, path: Path) -> None:
-        whole = 0
-        for line in path.read_bytes().splitlines(keepends=True):
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                break
-            if not line.endswith(b'\n'):
-                break
-            self.results[entry['key']] = entry['value']
-            whole += len(line)
-        os.truncate(path, whole)
+        # v2: lines with checksums; older files are left alone
+        self.path = Path(folder) / f'{name}-{key[:16]}-v2.jsonl'
+        self._journal = Journal(self.path, sync=True)
+        warn_damaged((self.path, n) for n in self._journal.damaged)
+        for line in scan(self.path):
+            if line.entry is not None:
+                self.results[line.entry['key']] = line.entry['value']
 
     def __contains__(self, key: str) -> bool:
         return key in self.results
@@ -63,10 +56,7 @@ class ResultsFile:
         self.results[key] = json.loads(json.dumps(value))
         if self.path is None:
             return
-        with open(self.path, 'a') as file:
-            file.write(json.dumps({'key': key, 'value': value}) + '\n')
-            file.flush()
-            os.fsync(file.fileno())
+        self._journal.append({'key': key, 'value': value})
 
 
 def digest(state: Mapping[str, Tensor], settings: Iterable[Any]) -> str:

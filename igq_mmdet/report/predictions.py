@@ -1,0 +1,155 @@
+"""The files of predictions that an evaluation leaves in its work dir.
+
+``<work_dir>/predictions/<slug>.jsonl``, with several processes
+``<slug>.rank<I>.jsonl``: journals (see ``igq_mmdet/journal.py``) whose first
+line says what was evaluated, followed by a line an image.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from ..journal import entry_at, scan
+
+SCHEMA = 'igq_mmdet.predictions/1'
+FOLDER = 'predictions'
+
+
+def slug(run_name: str, seed: int = 0) -> str:
+    """Start of the file names of a run.
+
+    Args:
+        run_name (str): ``float`` or from :func:`run_name`, such as
+            ``igq:12 W4A4``.
+        seed (int): Of the calibration images. Defaults to 0, which does
+            not show.
+
+    Returns:
+        str: Such as ``igq-12-w4a4`` or ``igq-12-w4a4-seed3``.
+    """
+    text = re.sub(r'[^a-z0-9+_]+', '-', run_name.lower()).strip('-')
+    return f'{text}-seed{seed}' if seed else text
+
+
+def files_of(work_dir: str | os.PathLike[str], slug: str) -> list[Path]:
+    """The files of one run, those of every rank.
+
+    Args:
+        work_dir (str | PathLike): Of the run.
+        slug (str): From :func:`slug`.
+    """
+    folder = Path(work_dir) / FOLDER
+    ranks = [
+        path
+        for path in folder.glob(f'{slug}.rank*.jsonl')
+        if re.fullmatch(r'rank\d+', path.name.split('.')[-2])
+    ]
+    single = folder / f'{slug}.jsonl'
+    return [single] * single.is_file() + sorted(ranks)
+
+
+class Predictions(Mapping[Any, dict[str, Any]]):
+    """The predictions of one run by image id; lines are read when asked.
+
+    An entry has ``img_id``, ``img_path``, ``ori_shape`` (height, width),
+    ``scores``, ``labels`` (indices into ``header['classes']``),
+    ``bboxes`` (x1, y1, x2, y2 in the original image), ``seconds`` and,
+    where the detector gives them, ``masks`` (COCO RLE).
+
+    Args:
+        paths (Sequence[Path]): The files of the run, from
+            :func:`files_of`.
+
+    Attributes:
+        header (dict): ``schema``, ``run``, ``seed``, ``digest`` and what
+            the digest is of.
+        metrics (dict, optional): Once the evaluation was finished:
+            ``metrics``, ``seconds`` and ``evaluator``, the digest of what
+            judged.
+        damaged (list[tuple[Path, int]]): Lines before the last that are
+            damaged; their images are missing.
+
+    Raises:
+        DataError: No file, no header in one, or files of different runs.
+    """
+
+    def __init__(self, paths: list[Path]) -> None:
+        if not paths:
+            raise DataError('no files of predictions')
+        self.paths = paths
+        self.header: dict[str, Any] = {}
+        self.metrics: dict[str, Any] | None = None
+        self.damaged: list[tuple[Path, int]] = []
+        self._places: dict[Any, tuple[Path, tuple[int, int, int]]] = {}
+        for path in paths:
+            self._read(path)
+        if not self.header:
+            raise DataError(f'{paths[0]}: holds no predictions')
+
+    def _read(self, path: Path) -> None:
+        headed = False
+        bad: list[tuple[Path, int]] = []
+        for line in scan(path):
+            if line.entry is None:
+                bad.append((path, line.number))
+                continue
+            if not headed:
+                self._meet(path, line.entry, bad)
+                headed = True
+            elif 'img_id' in line.entry:
+                self._places[line.entry['img_id']] = (path, line.position)
+            elif 'metrics' in line.entry:
+                self.metrics = line.entry
+            # bad lines at the very end are what a kill leaves
+            self.damaged += bad
+            bad = []
+
+    def _meet(self, path: Path, header: dict[str, Any], bad: Any) -> None:
+        if bad or 'img_id' in header:
+            raise DataError(
+                f'{path}: line 1, which says what the rest is, is damaged; '
+                'delete the file'
+            )
+        if header.get('schema') != SCHEMA:
+            raise DataError(
+                f'{path}: schema {header.get("schema")!r} is not {SCHEMA!r}'
+            )
+        if self.header and self.header['digest'] != header['digest']:
+            raise DataError(
+                f'{path}: of another run than {self.paths[0]}; delete one'
+            )
+        self.header = header
+
+    def __getitem__(self, img_id: Any) -> dict[str, Any]:
+        return entry_at(*self._places[img_id])
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def read_predictions(
+    work_dir: str | os.PathLike[str], run_name: str, seed: int = 0
+) -> Predictions:
+    """Reads what a run predicted.
+
+    Args:
+        work_dir (str | PathLike): Where the run's report lies.
+        run_name (str): ``float``, or ``name`` of a run in the report.
+        seed (int): ``calibration.seed`` of the run. Defaults to 0.
+
+    Raises:
+        DataError: There is none, or the files cannot be used.
+    """
+    paths = files_of(work_dir, slug(run_name, seed))
+    if not paths:
+        raise DataError(
+            f'{Path(work_dir) / FOLDER}: no predictions of {run_name!r}, '
+            f'seed {seed}'
+        )
+    return Predictions(paths)
