@@ -7,7 +7,7 @@ pairs every published file with its config.
 import argparse
 import sys
 
-import igq_mmdet as igq
+from igq_mmdet.command import run_command
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -37,13 +37,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; errors are one line and exit status 1."""
-    args = parse_args(argv)
-    try:
-        run(args)
-    except igq.IGQError as error:
-        print('error:', ' '.join(str(error).split()), file=sys.stderr)
-        return 1
-    return 0
+    return run_command(run, parse_args(argv))
 
 
 if __name__ == '__main__':

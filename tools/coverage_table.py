@@ -13,6 +13,8 @@ from pathlib import Path
 
 import torch
 
+from igq_mmdet.command import run_command
+
 ROOT = Path(__file__).resolve().parents[1]
 INTRO = """\
 # Models
@@ -35,11 +37,7 @@ image encoder of SAM, which timm has.
 """
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command line."""
-    from igq_mmdet import families
-    from igq_mmdet.engine.family_check import check_family, markdown
-
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -61,7 +59,14 @@ def main(argv: list[str] | None = None) -> int:
         help='write the rows there are, measure no more',
     )
     parser.add_argument('--threads', type=int, help='of torch')
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measures what is missing and writes the page; 1 if a model failed."""
+    from igq_mmdet import families
+    from igq_mmdet.engine.family_check import check_family, markdown
+
     if args.threads:
         torch.set_num_threads(args.threads)
     warnings.simplefilter('ignore')
@@ -91,6 +96,11 @@ def main(argv: list[str] | None = None) -> int:
     ]
     print(f'{out}: {len(chosen)} models, failed: {", ".join(failed) or "-"}')
     return 1 if failed else 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; errors are one line and exit status 1."""
+    return run_command(run, parse_args(argv))
 
 
 if __name__ == '__main__':

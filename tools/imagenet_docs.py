@@ -9,6 +9,10 @@ import json
 import sys
 from pathlib import Path
 
+import igq_mmdet as igq
+from igq_mmdet.atomic import replacing
+from igq_mmdet.command import run_command
+
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = """\
 # Classifiers of timm
@@ -42,24 +46,35 @@ have four blocks.
 {tables}"""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command line."""
-    from igq_mmdet.classification.published import published_markdown
-    from igq_mmdet.report.classification import classification_table
-
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('reports', nargs='*', metavar='NAME=FILE')
     parser.add_argument('--out', default=str(ROOT / 'docs/imagenet.md'))
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def read(item: str) -> tuple[str, dict]:
+    """Name and report of ``NAME=FILE``."""
+    name, sign, path = item.partition('=')
+    if not sign:
+        raise igq.IGQError(f'{item!r} is not NAME=FILE of a report')
+    try:
+        return name, json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise igq.IGQError(f'{path}: not a report ({error})') from error
+
+
+def run(args: argparse.Namespace) -> None:
+    """Writes the page."""
+    from igq_mmdet.classification.published import published_markdown
+    from igq_mmdet.report.classification import classification_table
+
     tables = ''
     for item in args.reports:
-        name, sign, path = item.partition('=')
-        if not sign or not Path(path).is_file():
-            parser.error(f'{item!r} is not NAME=FILE of a report')
-        data = json.loads(Path(path).read_text())
+        name, data = read(item)
         images = data['runs'][0]['calibration']['num_images']
         seed = data['runs'][0]['calibration']['seed']
         tables += (
@@ -69,8 +84,13 @@ def main(argv: list[str] | None = None) -> int:
     if not tables:
         tables = '\nNot measured yet.\n'
     text = TEXT.format(published=published_markdown(), tables=tables)
-    Path(args.out).write_text(text)
-    return 0
+    with replacing(args.out) as temporary:
+        temporary.write_text(text)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; errors are one line and exit status 1."""
+    return run_command(run, parse_args(argv))
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import igq_mmdet as igq
 from igq_mmdet.atomic import replacing
+from igq_mmdet.command import run_command
 from igq_mmdet.report.ablation_plot import plot_groups
 from igq_mmdet.report.results_page import results_page
 
@@ -55,12 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument('--page', type=Path, default=ROOT / 'docs/results.md')
     args = parser.parse_args(argv)
-    try:
-        make(args.source, args.page)
-    except igq.IGQError as error:
-        print('error:', ' '.join(str(error).split()), file=sys.stderr)
-        return 1
-    return 0
+    return run_command(make, args.source, args.page)
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ import argparse
 import sys
 
 from igq_mmdet.classification import ClassifierExperiment, fashion_mnist
+from igq_mmdet.command import run_command
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         return experiment, fashion_mnist('train', args.data)
 
-    return run(args, build)
+    return run_command(run, args, build)
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ import os
 import sys
 
 import igq_mmdet as igq
+from igq_mmdet.command import run_command
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         return experiment, images
 
-    return run(args, build)
+    return run_command(run, args, build)
 
 
 if __name__ == '__main__':

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import igq_mmdet as igq
+from igq_mmdet.command import run_command
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
@@ -138,14 +139,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; errors are one line and exit status 1."""
-    args = parse_args(argv)
-    try:
-        run(args)
-    except igq.IGQError as error:
-        # reasons that others gave may span lines
-        print('error:', ' '.join(str(error).split()), file=sys.stderr)
-        return 1
-    return 0
+    return run_command(run, parse_args(argv))
 
 
 if __name__ == '__main__':

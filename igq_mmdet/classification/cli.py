@@ -82,37 +82,30 @@ def settings(args: argparse.Namespace) -> list[QuantSpec]:
 def run(
     args: argparse.Namespace,
     build: Callable[[], tuple[ClassifierExperiment, object]],
-) -> int:
+) -> None:
     """Evaluates what was asked for and prints the table.
 
     Args:
         args (Namespace): See :func:`add_options`.
         build (Callable): Makes the experiment and the ``Images`` that
             calibration draws from.
-
-    Returns:
-        int: Exit status; errors are one line.
     """
     if args.threads:
         torch.set_num_threads(args.threads)
-    try:
-        specs = settings(args)
-        experiment, images = build()
-        if not args.skip_float:
-            experiment.run_float()
-        if args.load:
-            experiment.run_checkpoint(args.load)
-        else:
-            experiment.run_settings(
-                specs,
-                images,  # type: ignore[arg-type]
-                args.calib_images,
-                args.seed,
-                args.save,
-            )
-    except IGQError as error:
-        print('error:', ' '.join(str(error).split()), file=sys.stderr)
-        return 1
+    specs = settings(args)
+    experiment, images = build()
+    if not args.skip_float:
+        experiment.run_float()
+    if args.load:
+        experiment.run_checkpoint(args.load)
+    else:
+        experiment.run_settings(
+            specs,
+            images,  # type: ignore[arg-type]
+            args.calib_images,
+            args.seed,
+            args.save,
+        )
     path = experiment.write()
     print(classification_table(experiment.report.data))
     for line in uncovered_lines(experiment.report.data):
@@ -122,4 +115,3 @@ def run(
         print(f'{args.save}: {size} bytes, 1/{full / size:.2f} of float32')
     if not args.quiet:
         print(f'report: {path}')
-    return 0

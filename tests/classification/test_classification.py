@@ -22,8 +22,8 @@ from igq_mmdet.classification import (
 from igq_mmdet.classification.small_models import (
     load_small,
     small_model,
-    train_small,
 )
+from igq_mmdet.classification.training import train_small
 from igq_mmdet.errors import DataError
 
 from ..conftest import ROOT
