@@ -16,16 +16,20 @@ from igq_mmdet.command import run_command
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     from igq_mmdet.classification.fashion_mnist import FOLDER
-    from igq_mmdet.classification.small_models import OPTIONS
+    from igq_mmdet.classification.training import EPOCHS
 
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('model', choices=sorted(OPTIONS))
+    parser.add_argument('model', choices=sorted(EPOCHS))
     parser.add_argument('--data', default=FOLDER, help='the four IDX files')
     parser.add_argument('--out', help='default work_dirs/fashion_mnist/...')
-    parser.add_argument('--epochs', type=int, default=12, help='default 12')
+    parser.add_argument(
+        '--epochs',
+        type=int,
+        help=f'default {EPOCHS["vit"]} and {EPOCHS["swin"]}',
+    )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--threads', type=int, help='of torch')
     return parser.parse_args(argv)

@@ -16,12 +16,14 @@ from ..errors import DataError
 from .data import Images
 from .small_models import small_model
 
+EPOCHS = {'vit': 12, 'swin': 6}
+
 
 def train_small(
     kind: str,
     images: Images,
     filename: str,
-    epochs: int,
+    epochs: int | None = None,
     seed: int = 0,
     batch_size: int = 128,
     rate: float = 2e-3,
@@ -35,7 +37,8 @@ def train_small(
         kind (str): See :func:`small_model`.
         images (Images): Training images.
         filename (str): Where the weights go.
-        epochs (int): Passes over the images.
+        epochs (int, optional): Passes over the images. Defaults to those of
+            ``EPOCHS``.
         seed (int): Of weights, order and augmentation. Defaults to 0.
         batch_size (int): Images a step. Defaults to 128.
         rate (float): Highest learning rate. Defaults to 2e-3.
@@ -43,6 +46,7 @@ def train_small(
     Raises:
         DataError: The kept state is damaged or of another training.
     """
+    epochs = epochs or EPOCHS[kind]
     torch.manual_seed(seed)
     model = small_model(kind).train()
     a_pass = len(images) // batch_size
