@@ -64,7 +64,19 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['igq_mmdet', 'igq_mmdet.*']),
     package_data={
-        'igq_mmdet': ['py.typed', 'kernels/csrc/*.h', 'kernels/csrc/*.cpp']
+        'igq_mmdet': [
+            'py.typed',
+            'kernels/csrc/*.h',
+            'kernels/csrc/*.cpp',
+            # links to the project's folders, copied as files: where mim and
+            # `igq_mmdet::` look
+            '.mim/model-index.yml',
+            '.mim/configs/**/*.py',
+            '.mim/configs/**/*.yml',
+            '.mim/tools/*',
+            '.mim/demo/*',
+            '.mim/demo/images/*',
+        ]
     },
     ext_modules=[KERNELS],
     python_requires='>=3.10',

@@ -10,6 +10,7 @@ from igq_mmdet.atomic import replacing
 from igq_mmdet.command import run_command
 from igq_mmdet.report.ablation_plot import plot_groups
 from igq_mmdet.report.results_page import results_page
+from igq_mmdet.report.training_words import training_words
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = 'igq_mmdet.ablation/1'
@@ -26,26 +27,7 @@ def read(path: Path) -> dict:
     return data
 
 
-def make(source: Path, page: Path) -> None:
-    """Writes the page, and the picture beside it in img/.
-
-    Args:
-        source (Path): From tools/ablate.py.
-        page (Path): The Markdown file to make.
-    """
-    data = read(source)
-    plot = None
-    if 'groups' in data['tables']:
-        plot = f'img/{page.stem}_groups.svg'
-        plot_groups(data, page.parent / plot)
-    text = results_page(data, source.name, plot)
-    page.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(page) as temporary:
-        temporary.write_text(text)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command line; errors are one line and exit status 1."""
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         'source',
@@ -55,8 +37,38 @@ def main(argv: list[str] | None = None) -> int:
         help='default docs/data/ablation_demo.json',
     )
     parser.add_argument('--page', type=Path, default=ROOT / 'docs/results.md')
-    args = parser.parse_args(argv)
-    return run_command(make, args.source, args.page)
+    parser.add_argument(
+        '--training',
+        type=Path,
+        help='work dir of the training, for weights that do not ship',
+    )
+    return parser.parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Writes the page, and the picture beside it in img/."""
+    data, page, plot, training = read(args.source), args.page, None, None
+    if 'groups' in data['tables']:
+        plot = f'img/{page.stem}_groups.svg'
+        plot_groups(data, page.parent / plot)
+    if args.training is not None:
+        rows = [row for t in data['tables'].values() for row in t['rows']]
+        training = training_words(
+            args.training,
+            data['detector'],
+            list(data['tables']),
+            max(len(row['runs']) for row in rows),
+            f'docs/{page.name}',
+        )
+    text = results_page(data, args.source.name, plot, training)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(page) as temporary:
+        temporary.write_text(text)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; errors are one line and exit status 1."""
+    return run_command(run, parse_args(argv))
 
 
 if __name__ == '__main__':

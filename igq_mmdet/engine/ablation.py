@@ -1,9 +1,6 @@
-"""The paper's ablations, and our own decisions, as settings to evaluate."""
+"""Evaluates tables of settings on one detector; what is done is kept."""
 
-import dataclasses
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..calibration.results_file import ResultsFile, digest
@@ -11,169 +8,14 @@ from ..report import Report
 from ..report.environment import environment
 from ..spec import QuantSpec
 from ..version import __version__
+from .ablation_settings import Row, Setting, Table, settings, tables
 from .allocate import allocate_detector
 from .experiment import Experiment
 from .ptq import DetectorCalibration
 
+__all__ = ['Ablation', 'Row', 'Table', 'tables']
+
 SCHEMA = 'igq_mmdet.ablation/1'
-GROUPS = (1, 2, 4, 8, 12, 16, 24)
-# methods that show how much the number of images matters to whom
-BY_IMAGES = {
-    'layer-wise': 'layerwise',
-    'instance-aware': 'igq',
-    'RepQ-ViT': 'repq',
-}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a table.
-
-    Args:
-        label (str): What it says.
-        changes (Mapping): Fields of the spec that differ.
-        images (int): Calibration images. Defaults to 1.
-        allocated (bool): Whether groups are allocated. Defaults to False.
-    """
-
-    label: str
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    images: int = 1
-    allocated: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table of an ablation.
-
-    Args:
-        title (str): What it is about.
-        rows (tuple[Row, ...]): Its lines.
-        seeds (int, optional): How many of the seeds; None is all.
-    """
-
-    title: str
-    rows: tuple[Row, ...]
-    seeds: int | None = None
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One evaluation.
-
-    Args:
-        spec (QuantSpec): What to quantize and how.
-        images (int): Calibration images.
-        seed (int): What they are drawn with.
-        allocated (bool): Whether groups are allocated.
-    """
-
-    spec: QuantSpec
-    images: int
-    seed: int
-    allocated: bool
-
-    @property
-    def key(self) -> str:
-        """Names its result."""
-        return json.dumps(
-            [self.spec.to_dict(), self.images, self.seed, self.allocated],
-            sort_keys=True,
-        )
-
-
-def tables(images: Sequence[int] = (1, 4, 8)) -> dict[str, Table]:
-    """All tables by name; a row that stands in two is evaluated once.
-
-    Args:
-        images (Sequence[int]): Numbers of calibration images to compare.
-    """
-    linear = {'targets': 'linear'}
-    return {
-        'targets': Table(
-            'Where groups are used',
-            (
-                Row('layer-wise', {'method': 'layerwise'}),
-                Row('linear only', linear),
-                Row('softmax only', {'targets': 'softmax'}),
-                Row('both'),
-            ),
-        ),
-        'methods': Table(
-            'How channels are grouped, and rivals',
-            (
-                Row('layer-wise', {'method': 'layerwise'}),
-                Row('consecutive, fixed', {'method': 'consecutive'}),
-                Row('sorted, fixed', {'method': 'sorted'}),
-                Row('instance-aware, linear only', linear),
-                Row('instance-aware', {}),
-                Row('integral (extension)', {'method': 'igq_integral'}),
-                Row('RepQ-ViT', {'method': 'repq'}),
-                Row('upper bound', {'method': 'upper_bound'}),
-            ),
-        ),
-        'allocation': Table(
-            'Number of groups per layer',
-            (Row('the same everywhere'), Row('allocated', allocated=True)),
-        ),
-        'groups': Table(
-            'Number of groups',
-            tuple(Row(str(g), {'groups': g}) for g in GROUPS),
-            seeds=3,
-        ),
-        'decisions': Table(
-            'Decisions that the paper leaves open',
-            (
-                Row('as decided'),
-                Row('zero points clipped', {'strict_zero_point': True}),
-                Row('M-step: envelope', {'m_step': 'envelope'}),
-                Row(
-                    'consecutive, envelope',
-                    {'method': 'consecutive', 'm_step': 'envelope'},
-                ),
-                Row(
-                    'sorted, envelope',
-                    {'method': 'sorted', 'm_step': 'envelope'},
-                ),
-                Row(
-                    'weights: one percentile a layer',
-                    {'weight_scope': 'layer'},
-                ),
-                Row('weights by min and max', {'weight_percentiles': (0,)}),
-                Row(
-                    'static bounds from 99.9 %',
-                    {'static_percentiles': (99.9, 99.99, 99.999, 100)},
-                ),
-            ),
-            seeds=3,
-        ),
-        'images': Table(
-            'Calibration images',
-            tuple(
-                Row(f'{label}, {n}', {'method': method}, images=n)
-                for label, method in BY_IMAGES.items()
-                for n in images
-            ),
-            seeds=2,
-        ),
-    }
-
-
-def settings(
-    row: Row, base: QuantSpec, bits: tuple[int, int], seeds: Sequence[int]
-) -> list[Setting]:
-    """The evaluations behind one line of a table.
-
-    Args:
-        row (Row): The line.
-        base (QuantSpec): What all settings share.
-        bits (tuple[int, int]): Of weights and activations.
-        seeds (Sequence[int]): Of the calibration images.
-    """
-    spec = dataclasses.replace(
-        base, w_bits=bits[0], a_bits=bits[1], **row.changes
-    )
-    return [Setting(spec, row.images, s, row.allocated) for s in seeds]
 
 
 class Ablation:

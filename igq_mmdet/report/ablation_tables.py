@@ -90,7 +90,11 @@ def ablation_text(data: Mapping[str, Any]) -> str:
     for name, table in data['tables'].items():
         rows = [HEADER, *(cells(line) for line in lines(data, name))]
         blocks.append(f'{table["title"]}\n\n{format_rows(rows)}')
-    said = [*allocation_words(data), *ordering_words(data)]
+    said = [
+        *short_words(data),
+        *allocation_words(data),
+        *ordering_words(data),
+    ]
     return '\n\n'.join([*blocks, '\n'.join(said)])
 
 
@@ -174,6 +178,24 @@ def allocation_words(data: Mapping[str, Any]) -> list[str]:
         words
         for bits in map(tuple, data['bits'])
         for _, words in _compare(data, 'allocation', pair, bits)
+    ]
+
+
+def short_words(data: Mapping[str, Any]) -> list[str]:
+    """Whether layer-wise < 8 groups < 12 groups < bound holds, in words.
+
+    Args:
+        data (Mapping): From ``Ablation.run``.
+
+    Returns:
+        list[str]: A line for each pair, bits and metric.
+    """
+    order = ('layer-wise', '8 groups', '12 groups', 'upper bound')
+    pairs = tuple(zip(order[1:], order[:-1], strict=True))
+    return [
+        words
+        for bits in map(tuple, data['bits'])
+        for _, words in _compare(data, 'short', pairs, bits)
     ]
 
 

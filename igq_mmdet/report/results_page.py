@@ -9,11 +9,12 @@ from .ablation_tables import (
     cells,
     lines,
     ordering_words,
+    short_words,
 )
 from .table import BOX, MASK
 
 INTRODUCTION = """\
-# Results
+# Results{of}
 
 Made by `python tools/make_results.py` from `{source}`, which
 `python tools/ablate.py` wrote; no figure here is typed by hand.
@@ -32,6 +33,12 @@ images it has not seen."""
 
 # what a reader has to know to read a table; no figures
 NOTES = {
+    'short': (
+        'The upper bound gives every channel and row the range of the very '
+        'image; nothing can run it. Below the table, settings are compared '
+        'on the same calibration images: mean difference ± its standard '
+        'error, noise below two of them.'
+    ),
     'targets': 'The other kind of tensor is quantized layer-wise.',
     'methods': (
         'Fixed groups are chosen at calibration, channel by channel. Softmax '
@@ -68,7 +75,10 @@ NOTES = {
 
 
 def results_page(
-    data: Mapping[str, Any], source: str, plot: str | None = None
+    data: Mapping[str, Any],
+    source: str,
+    plot: str | None = None,
+    training: str | None = None,
 ) -> str:
     """The page in Markdown.
 
@@ -76,10 +86,12 @@ def results_page(
         data (Mapping): From ``Ablation.run``.
         source (str): The file it came from, as the page names it.
         plot (str, optional): Address of the picture of groups.
+        training (str, optional): How weights that do not ship were made.
     """
     full = data['float']['metrics']
     blocks = [
         INTRODUCTION.format(
+            of=f': {data["detector"]}' if training else '',
             source=source,
             detector=data['detector'],
             box=_percent(full, BOX),
@@ -90,6 +102,8 @@ def results_page(
     ]
     if data['detector'].endswith('_demo'):
         blocks.append(DEMO)
+    if training:
+        blocks.append(training)
     said = ordering_words(data)
     if said:
         together = [line for line in said if _sums_up(line)]
@@ -111,6 +125,8 @@ def results_page(
         blocks.append(_markdown(rows))
         if name == 'groups' and plot is not None:
             blocks.append(f'![AP over groups and over BOPs]({plot})')
+        if name == 'short':
+            blocks.append(_bullets(short_words(data)))
         if name == 'allocation':
             blocks.append(_bullets(allocation_words(data)))
     return '\n\n'.join(blocks) + '\n'

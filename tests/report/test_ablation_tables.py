@@ -1,10 +1,12 @@
 """What is said of an ablation follows from its figures."""
 
 import copy
+import json
 import math
 
 import pytest
 
+from igq_mmdet.errors import DataError
 from igq_mmdet.report.ablation_plot import plot_groups
 from igq_mmdet.report.ablation_tables import (
     CLAIMS,
@@ -13,9 +15,11 @@ from igq_mmdet.report.ablation_tables import (
     difference,
     lines,
     ordering_words,
+    short_words,
     spread,
 )
 from igq_mmdet.report.results_page import results_page
+from igq_mmdet.report.training_words import training_words
 
 LEVELS = {
     'layer-wise': 20,
@@ -138,6 +142,42 @@ def test_allocation_is_judged_as_well(data):
     words = allocation_words(data)
     assert len(words) == 2 and all(': confirmed (+' in x for x in words)
     assert all(f'- {x}' in results_page(data, 'a.json') for x in words)
+
+
+def test_groups_and_bound_are_judged_in_order(data):
+    rows = data['tables']['methods']['rows']
+    order = ('layer-wise', '8 groups', '12 groups', 'upper bound')
+    data['tables']['short'] = {
+        'title': 'Short',
+        'rows': [
+            {**row, 'label': label}
+            for label, row in zip(order, rows, strict=False)
+        ],
+    }
+    words = short_words(data)
+    assert len(words) == 6 and all(': confirmed (+' in x for x in words)
+    assert words[0].startswith('W4A4, box AP: 8 groups above layer-wise:')
+    page = results_page(data, 'a.json')
+    assert all(f'- {x}' in page for x in words)
+
+
+def test_a_page_says_how_weights_were_made(data, tmp_path):
+    """Two logs of one training, which was resumed after step 20."""
+    for start, steps in (('one', (10, 20, 30)), ('two', (30, 40))):
+        folder = tmp_path / start / 'vis_data'
+        folder.mkdir(parents=True)
+        lines = [
+            json.dumps({'step': step, 'loss': 90 - step, 'time': 6.0})
+            for step in steps
+        ]
+        lines.append(json.dumps({'coco/bbox_mAP': 0.5, 'step': 40}))
+        (folder / 'scalars.json').write_text('\n'.join(lines))
+    words = training_words(tmp_path, 'd_demo', ['short'], 5, 'docs/d.md')
+    assert 'for 40 steps, 4\nminutes' in words
+    assert 'from 80.00 to 50.00' in words and 'iter_40.pth' in words
+    assert words in results_page(data, 'a.json', training=words)
+    with pytest.raises(DataError, match='no .*scalars.json'):
+        training_words(tmp_path / 'one', 'd', ['short'], 5, 'docs/d.md')
 
 
 def test_page_holds_every_figure_and_no_other(data):
