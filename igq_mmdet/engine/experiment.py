@@ -27,6 +27,7 @@ from .float_checkpoint import load_float_checkpoint
 from .progress_hook import ProgressHook
 from .ptq import DetectorCalibration, checkpoint_info
 from .runner import build_runner, prepare_config
+from .subject import subject
 
 
 class Experiment:
@@ -54,7 +55,7 @@ class Experiment:
             self.runner.register_hook(self.progress)
         self.config = config
         self.detector: nn.Module = self.runner.model
-        self.report = Report()
+        self.report = Report(subject(config, self.evaluation))
         self.integer = False  # evaluate on integer codes
         self._coverage: dict[Any, dict[str, Any]] = {}
 

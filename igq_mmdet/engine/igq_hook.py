@@ -22,6 +22,7 @@ from .float_checkpoint import QUANTIZED, misfit
 from .inner_detector import inner_detector, put_inner_detector
 from .precise_coco_metric import report_unrounded
 from .ptq import DetectorCalibration, checkpoint_info
+from .subject import subject
 
 
 @HOOKS.register_module()
@@ -72,6 +73,7 @@ class IGQHook(Hook):
         self._misfit: str | None = None
         self._calibration: dict[str, Any] = {}
         self._allocation: dict[str, Any] | None = None
+        self._subject: dict[str, Any] = {}
         self._started = 0.0
 
     def after_load_checkpoint(
@@ -126,6 +128,7 @@ class IGQHook(Hook):
         if self._float is not None:  # the last evaluation was broken off
             put_inner_detector(runner, self._float)
         report_unrounded(loop.evaluator)
+        self._subject = subject(runner.cfg, loop.dataloader.dataset)
         self._float = inner_detector(runner.model)
         if self._loaded is not None:
             qmodel = checkpoints.restore(self._float, self._loaded)
@@ -173,7 +176,7 @@ class IGQHook(Hook):
         qmodel = inner_detector(runner.model)
         put_inner_detector(runner, self._float)
         self._float = None
-        report = Report()
+        report = Report(self._subject)
         run = report.add_run(
             qmodel,
             metrics or {},

@@ -14,7 +14,7 @@ from ..atomic import replacing
 from ..checkpoint import stored_bytes
 from ..quantizers import METHODS
 from .environment import environment
-from .summary import summary
+from .summary import layer_settings, summary
 
 SCHEMA = 'igq_mmdet.report/1'
 
@@ -22,14 +22,19 @@ SCHEMA = 'igq_mmdet.report/1'
 class Report:
     """Collects runs of one detector; JSON-ready at any time.
 
+    Args:
+        detector (Mapping, optional): Which one and on which images, see
+            :func:`igq_mmdet.engine.subject.subject`.
+
     Attributes:
-        data (dict): ``schema``, ``float`` (metrics, size and seconds, or
-            null), ``runs`` and ``environment``.
+        data (dict): ``schema``, ``detector``, ``float`` (metrics, size and
+            seconds, or null), ``runs`` and ``environment``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, detector: Mapping[str, Any] | None = None) -> None:
         self.data: dict[str, Any] = {
             'schema': SCHEMA,
+            'detector': None if detector is None else dict(detector),
             'float': None,
             'runs': [],
             'environment': environment(),
@@ -88,6 +93,7 @@ class Report:
                 }
                 for name, part in summary(model).items()
             },
+            'layers': layer_settings(model),
             'calibration': dict(calibration),
             'eval_seconds': eval_seconds,
         }

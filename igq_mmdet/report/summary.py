@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -114,14 +115,41 @@ def summary(model: nn.Module) -> Summary:
     return Summary({part: _sum(layers) for part, layers in by_part.items()})
 
 
+def layer_settings(model: nn.Module) -> dict[str, dict[str, Any]]:
+    """Part, bits and groups of every quantized layer, JSON-ready.
+
+    Args:
+        model (nn.Module): A quantized model.
+
+    Returns:
+        dict: By layer name, in model order; ``w_bits`` is null where there
+        is no weight, ``groups`` where nothing is grouped. ``order`` counts
+        from 0, as JSON with sorted keys forgets it.
+    """
+    return {
+        name: {
+            'order': order,
+            'part': layer.config.part,
+            'w_bits': (
+                layer.config.w_bits
+                if isinstance(layer, QuantWeightModule)
+                else None
+            ),
+            'a_bits': layer.config.a_bits,
+            'groups': layer.config.groups if _grouped(layer) else None,
+        }
+        for order, (name, layer) in enumerate(quantized_layers(model).items())
+    }
+
+
+def _grouped(layer: QuantModule) -> bool:
+    kinds = (QuantLinear, *ATTENTION)
+    return isinstance(layer, kinds) and METHODS[layer.config.method].grouped
+
+
 def _sum(layers: list[QuantModule]) -> PartSummary:
     weighted = [x for x in layers if isinstance(x, QuantWeightModule)]
-    grouped = [
-        x
-        for x in layers
-        if isinstance(x, (QuantLinear, *ATTENTION))
-        and METHODS[x.config.method].grouped
-    ]
+    grouped = [x for x in layers if _grouped(x)]
     return PartSummary(
         len(layers),
         tuple(sorted({x.config.w_bits for x in weighted})),

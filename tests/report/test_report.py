@@ -55,6 +55,39 @@ def test_schema(report):
     assert json.loads(json.dumps(data)) == data
 
 
+def test_layers_in_model_order(qmodel):
+    run = Report().add_run(qmodel, {}, {}, 0.5)
+    assert run['layers'] == {
+        str(index): {
+            'order': order,
+            'part': 'model',
+            'w_bits': 4,
+            'a_bits': 6,
+            'groups': 3,
+        }
+        for order, index in enumerate((0, 2))
+    }
+
+
+def test_layers_without_groups_or_weights():
+    from igq_mmdet.report.summary import layer_settings
+
+    attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    model = nn.Sequential(nn.Conv2d(3, 8, 1))
+    model.add_module('attention', attention)
+    layers = layer_settings(igq.quantize(model, igq.QuantSpec(groups=5)))
+    assert layers['0']['groups'] is None and layers['0']['w_bits'] == 4
+    rows = [row for row in layers.values() if row['w_bits'] is None]
+    assert rows and all(row['groups'] == 5 for row in rows)
+    plain = igq.quantize(model, igq.QuantSpec(method='layerwise'))
+    assert {x['groups'] for x in layer_settings(plain).values()} == {None}
+
+
+def test_detector(report):
+    assert report.data['detector'] is None
+    assert Report({'config': 'x'}).data['detector'] == {'config': 'x'}
+
+
 def test_only_finite_numbers(qmodel):
     report = Report()
     metrics = {
