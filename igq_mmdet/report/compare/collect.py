@@ -1,0 +1,355 @@
+"""Reads report files of many runs and sorts them into comparable sets."""
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...errors import DataError, IGQError
+from ...spec import QuantSpec
+from ..report import SCHEMA, run_name
+from ..table import BOX, MASK
+
+REPORT = 'igq_report.json'
+METRICS = {BOX: 'box AP', MASK: 'mask AP', 'top1': 'top-1', 'top5': 'top-5'}
+# fields of a spec that its name or its cohort says already
+SAID = (
+    *('type', 'version', 'w_bits', 'a_bits', 'groups', 'method'),
+    *('parts', 'include', 'exclude', 'layer_groups'),
+)
+# float AP of one detector on the same images; above it, in percent points,
+# something else was evaluated
+FLOAT_TOLERANCE = 0.1
+
+
+@dataclass(frozen=True)
+class Run:
+    """One evaluation of one setting.
+
+    Args:
+        source (Path): Folder of its report.
+        name (str): Of the run, as the report has it.
+        setting (str): The name with everything that is not default; runs
+            of one setting are repetitions.
+        spec (QuantSpec): The setting.
+        metrics (dict[str, float]): In percent.
+        size (int): Bytes stored.
+        bops (float): Bit operations of the mean calibration image.
+        calib_seconds (float): Calibration.
+        eval_seconds (float): Evaluation.
+        calib_images (tuple[str, ...]): Ids.
+        seed (int): They were drawn with.
+        layers (dict[str, dict]): See ``layer_settings``; may be empty.
+        sqnr (dict[str, dict[str, float]]): dB by layer and what is
+            quantized there; may be empty.
+        made_with (str): Versions, device and commit.
+    """
+
+    source: Path
+    name: str
+    setting: str
+    spec: QuantSpec
+    metrics: dict[str, float]
+    size: int
+    bops: float
+    calib_seconds: float
+    eval_seconds: float
+    calib_images: tuple[str, ...]
+    seed: int
+    layers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sqnr: dict[str, dict[str, float]] = field(default_factory=dict)
+    made_with: str = ''
+
+
+@dataclass
+class Cohort:
+    """Runs that may be compared: one detector, same images, same parts.
+
+    Args:
+        detector (str): Name of its config.
+        parts (str): What is quantized.
+        images (int, optional): How many are evaluated.
+        classes (tuple[str, ...]): Names by label; may be empty.
+        key (tuple): What makes it one.
+        runs (list[Run]): In the order of the reports.
+        full (dict[str, float]): Float metrics in percent; may be empty.
+        full_size (int, optional): Bytes of the float model.
+        warnings (list[str]): What a reader must know.
+    """
+
+    detector: str
+    parts: str
+    images: int | None
+    classes: tuple[str, ...]
+    key: tuple[Any, ...]
+    runs: list[Run] = field(default_factory=list)
+    full: dict[str, float] = field(default_factory=dict)
+    full_size: int | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """One line that says what is compared."""
+        images = '' if self.images is None else f', {self.images} images'
+        return f'{self.detector}, parts: {self.parts}{images}'
+
+    @property
+    def metrics(self) -> list[str]:
+        """What was measured: known metrics first."""
+        found = dict.fromkeys(self.full)
+        for run in self.runs:
+            found |= dict.fromkeys(run.metrics)
+        return sorted(found, key=lambda k: ([*METRICS, k].index(k), k))
+
+    def settings(self) -> dict[str, list[Run]]:
+        """Runs by setting, widest codes last."""
+        found: dict[str, list[Run]] = {}
+        for run in self.runs:
+            found.setdefault(run.setting, []).append(run)
+
+        def bits(item: tuple[str, list[Run]]) -> tuple[int, int]:
+            spec = item[1][0].spec
+            return spec.w_bits, spec.a_bits
+
+        return dict(sorted(found.items(), key=bits))
+
+
+def report_files(folders: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Finds the report files of folders.
+
+    Args:
+        folders (Iterable[str | PathLike]): Work dirs, folders that hold
+            some, or report files.
+
+    Raises:
+        DataError: A folder has none.
+    """
+    files: dict[Path, None] = {}
+    for name in folders:
+        path = Path(name)
+        if path.is_file():
+            found = [path]
+        elif (path / REPORT).is_file():
+            found = [path / REPORT]
+        elif path.is_dir():
+            found = sorted(path.rglob(REPORT))
+        else:
+            raise DataError(f'{path}: no such folder')
+        if not found:
+            raise DataError(
+                f'{path}: no {REPORT} in it; tools/ptq_coco.py --work-dir '
+                f'{path} writes one'
+            )
+        files |= dict.fromkeys(found)
+    return list(files)
+
+
+def collect(files: Sequence[Path]) -> list[Cohort]:
+    """Reads reports; runs that must not be compared come apart.
+
+    Args:
+        files (Sequence[Path]): See :func:`report_files`.
+
+    Returns:
+        list[Cohort]: In the order in which they come up.
+
+    Raises:
+        DataError: A report is damaged; names the file and the field.
+    """
+    cohorts: dict[tuple[Any, ...], Cohort] = {}
+    for path in files:
+        data = _read(path)
+        try:
+            _add(cohorts, path, data)
+        except IGQError as error:
+            raise DataError(f'{path}: {error}') from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            said = f'{type(error).__name__}: {error}'
+            raise DataError(
+                f'{path}: not a whole report ({said}); run its evaluation '
+                'again'
+            ) from error
+    if not any(cohort.runs for cohort in cohorts.values()):
+        names = ', '.join(str(path) for path in files)
+        raise DataError(f'{names}: no quantized run in it')
+    return list(cohorts.values())
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f'{path}: cannot be read ({error}); run its evaluation again'
+        ) from error
+    if not isinstance(data, Mapping) or data.get('schema') != SCHEMA:
+        raise DataError(f'{path}: not a report of schema {SCHEMA}')
+    return data
+
+
+def _add(
+    cohorts: dict[tuple[Any, ...], Cohort],
+    path: Path,
+    data: Mapping[str, Any],
+) -> None:
+    about = data.get('detector') or {}
+    full: dict[str, float] = {}
+    full_size = None
+    if data['float'] is not None:
+        full = _percent(data['float']['metrics'])
+        full_size = int(_number(data['float'], 'bytes'))
+    identity = [about.get(name) for name in ('config', 'model', 'data')]
+    if not about:  # an older report: float AP tells detectors apart
+        identity = [sorted(full.items()), full_size]
+    for entry in data['runs']:
+        run = _run(path.parent, entry, _made_with(data.get('environment', {})))
+        parts = parts_text(run.spec)
+        key = (json.dumps(identity), parts)
+        if key not in cohorts:
+            cohorts[key] = Cohort(
+                str(about.get('config', 'detector not named in the report')),
+                parts,
+                about.get('images'),
+                tuple(map(str, about.get('classes', ()))),
+                key,
+            )
+        cohort = cohorts[key]
+        cohort.runs.append(run)
+        if full and not cohort.full:
+            cohort.full, cohort.full_size = full, full_size
+        _same_float(cohort, full, path)
+
+
+def _same_float(cohort: Cohort, full: dict[str, float], path: Path) -> None:
+    for key in full.keys() & cohort.full.keys():
+        if abs(full[key] - cohort.full[key]) <= FLOAT_TOLERANCE:
+            continue
+        label = METRICS.get(key, key)
+        line = (
+            f'float {label} is {cohort.full[key]:.2f} in the first report '
+            f'and {full[key]:.2f} in {path.parent}: other weights?'
+        )
+        if line not in cohort.warnings:
+            cohort.warnings.append(line)
+
+
+def _run(folder: Path, entry: Mapping[str, Any], made_with: str) -> Run:
+    spec = QuantSpec.from_dict(entry['spec'])
+    name = str(entry.get('name', run_name(spec)))
+    calibration = entry['calibration']
+    images = tuple(map(str, calibration.get('image_ids', ())))
+    layers = {str(k): dict(v) for k, v in entry.get('layers', {}).items()}
+    for layer in layers.values():
+        for field_name in ('order', 'groups'):
+            if layer[field_name] is not None:
+                _number(layer, field_name)
+    layers = dict(sorted(layers.items(), key=lambda kv: kv[1]['order']))
+    sqnr = {
+        str(layer): {
+            str(k): _number(row, k) for k in row if row[k] is not None
+        }
+        for layer, row in (entry.get('sqnr') or {}).items()
+    }
+    return Run(
+        folder,
+        name,
+        _setting(name, spec, entry, len(images)),
+        spec,
+        _percent(entry['metrics']),
+        int(_number(entry, 'bytes')),
+        sum(_number(part, 'bops') for part in entry['parts'].values()),
+        float(calibration.get('seconds', 0.0)),
+        _number(entry, 'eval_seconds'),
+        images,
+        int(calibration.get('seed') or 0),
+        layers,
+        sqnr,
+        made_with,
+    )
+
+
+def _made_with(environment: Mapping[str, Any]) -> str:
+    versions = environment.get('versions', {})
+    said = [
+        f'{name} {versions[name]}'
+        for name in ('igq_mmdet', 'torch', 'mmcv', 'mmdet')
+        if versions.get(name)
+    ]
+    said += [
+        f'{word}{environment[name]}'
+        for name, word in (('commit', 'commit '), ('device', ''))
+        if environment.get(name)
+    ]
+    return ', '.join(said)
+
+
+def _setting(
+    name: str, spec: QuantSpec, entry: Mapping[str, Any], images: int
+) -> str:
+    own, default = spec.to_dict(), QuantSpec().to_dict()
+    said = [name]
+    if entry.get('runtime') == 'integer':
+        said.append('on integers')
+    if images > 1:
+        said.append(f'{images} calibration images')
+    said += [
+        f'{key}={own[key]}'
+        for key in own
+        if key not in SAID and own[key] != default[key]
+    ]
+    return ', '.join(said)
+
+
+def parts_text(spec: QuantSpec) -> str:
+    """What a setting covers: parts, and patterns if it has any."""
+    own = spec.to_dict()
+    parts = own['parts']
+    said = parts if isinstance(parts, str) else json.dumps(parts)
+    for key in ('include', 'exclude'):
+        if own[key]:
+            said += f', {key} {" ".join(own[key])}'
+    return said
+
+
+def _number(data: Mapping[str, Any], key: str) -> float:
+    value = data[key]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f'{key} is {value!r}, no number')
+    if not math.isfinite(value):
+        raise ValueError(f'{key} is {value!r}')
+    return float(value)
+
+
+def _percent(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Main metrics in percent: mAP comes as a share, top-1 does not."""
+    found = {}
+    for key in metrics:
+        if key in ('top1', 'top5'):
+            found[key] = _number(metrics, key)
+        elif key.endswith('mAP'):
+            found[key] = 100 * _number(metrics, key)
+    return found
+
+
+def cohort_warnings(cohorts: Sequence[Cohort]) -> list[str]:
+    """Why there is more than one set, in words.
+
+    Args:
+        cohorts (Sequence[Cohort]): From :func:`collect`.
+    """
+    if len(cohorts) < 2:
+        return []
+    said = []
+    for word, values in (
+        ('detectors', {c.key[0] for c in cohorts}),
+        ('parts', {c.parts for c in cohorts}),
+    ):
+        if len(values) > 1:
+            said.append(f'{word} or images' if word == 'detectors' else word)
+    return [
+        f'{len(cohorts)} sets that must not be compared with each other: '
+        f'they differ in {" and in ".join(said)}'
+    ]

@@ -1,0 +1,293 @@
+"""One HTML page of many runs that needs nothing but itself."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from statistics import fmean
+
+from .bars import bar_chart
+from .collect import METRICS, Cohort, cohort_warnings
+from .gallery import Gallery, gallery_html
+from .layers import NO_SQNR, group_chart, sqnr_charts
+from .scatter import COSTS, SHAPES, bit_pairs, scatter
+from .svg import el
+from .tables import header, metric_values, rows
+
+HERE = Path(__file__).parent
+ABOUT = {
+    'bars': 'Bars are means over runs. Dashed: float.',
+    'bops': 'Bit operations of the mean calibration image; upper left is '
+    'better.',
+    'size': 'Bytes that a checkpoint stores; upper left is better.',
+    'groups': 'Groups of quantizers, layers in the order of the model.',
+    'sqnr': 'Signal to quantization noise on the calibration images; higher '
+    'is better.',
+}
+
+
+def page(cohorts: Sequence[Cohort], galleries: Mapping[int, Gallery]) -> str:
+    """The page.
+
+    Args:
+        cohorts (Sequence[Cohort]): From :func:`collect`.
+        galleries (Mapping[int, Gallery]): Drawn images by the number of
+            the cohort.
+    """
+    script = (HERE / 'page.js').read_text()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest())
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest.decode()}'"
+    )
+    head = [
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        '<meta name="viewport" content="width=device-width">',
+        el('title', escape(f'Quantization of {cohorts[0].detector}')),
+        f'<style>{(HERE / "page.css").read_text()}</style>',
+    ]
+    runs = sum(len(cohort.runs) for cohort in cohorts)
+    reports = len({run.source for c in cohorts for run in c.runs})
+    body = [
+        el(
+            'header',
+            el('h1', 'Float and quantized, side by side'),
+            el(
+                'p',
+                f'{_count(runs, "run")} from {_count(reports, "report")}, '
+                'by igq_mmdet. Sort the table by the names of its columns; '
+                'point at a mark, or walk with Tab and the arrow keys, for '
+                'its numbers.',
+                class_='soft',
+            ),
+            *(_warning(line) for line in cohort_warnings(cohorts)),
+        ),
+        el(
+            'main',
+            *(
+                _section(cohort, f's{number}', galleries.get(number))
+                for number, cohort in enumerate(cohorts)
+            ),
+        ),
+        el('footer', _sources(cohorts)),
+        '<div id="tip" role="status" hidden></div>',
+        '<dialog aria-label="Image"><p></p><img alt="">'
+        '<form method="dialog"><button>Close</button></form></dialog>',
+        f'<script>{script}</script>',
+    ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head>'
+        + '\n'.join(head)
+        + '</head>\n<body>'
+        + '\n'.join(body)
+        + '</body></html>\n'
+    )
+
+
+def _section(cohort: Cohort, name: str, gallery: Gallery | None) -> str:
+    figures = [
+        _figure(
+            METRICS.get(key, key),
+            ABOUT['bars'],
+            bar_chart(cohort, key, f'{name}-bars-{number}'),
+        )
+        for number, key in enumerate(cohort.metrics)
+    ]
+    for number, key in enumerate(cohort.metrics):
+        label = METRICS.get(key, key)
+        figures += [
+            _figure(
+                f'{label} against {unit}',
+                ABOUT[cost],
+                scatter(cohort, key, cost, f'{name}-{cost}-{number}'),
+            )
+            for cost, (unit, _) in COSTS.items()
+        ]
+    figures.append(
+        _figure(
+            'Groups per layer',
+            ABOUT['groups'],
+            group_chart(cohort, f'{name}-groups'),
+            'wide',
+        )
+    )
+    charts = sqnr_charts(cohort, f'{name}-sqnr')
+    figures += [
+        _figure(f'SQNR per layer: {kind}', ABOUT['sqnr'], chart, 'wide')
+        for kind, chart in charts.items()
+    ]
+    if not charts:
+        missing = el('p', NO_SQNR, class_='none')
+        figures.append(
+            _figure('SQNR per layer', ABOUT['sqnr'], missing, 'wide')
+        )
+    return el(
+        'section',
+        el('h2', escape(cohort.detector)),
+        el('p', escape(cohort.title), class_='soft'),
+        *(_warning(line) for line in cohort.warnings),
+        _tiles(cohort),
+        _toolbar(cohort, name),
+        el('div', _table(cohort), class_='card'),
+        el('div', *figures, class_='grid2'),
+        gallery_html(gallery, name),
+        id=name,
+    )
+
+
+def _figure(title: str, about: str, chart: str, look: str = '') -> str:
+    caption = el('figcaption', el('h3', escape(title)), el('p', escape(about)))
+    return el('figure', caption, chart, class_=look or None)
+
+
+def _warning(line: str) -> str:
+    return el('p', escape(f'⚠ {line}'), class_='warn', role='note')
+
+
+def _count(number: int, word: str) -> str:
+    return f'{number} {word}{"" if number == 1 else "s"}'
+
+
+def _tiles(cohort: Cohort) -> str:
+    tiles = []
+    for key in cohort.metrics:
+        best = max(
+            (
+                (fmean(metric_values(runs, key)), setting)
+                for setting, runs in cohort.settings().items()
+                if metric_values(runs, key)
+            ),
+            default=None,
+        )
+        label = METRICS.get(key, key)
+        if best is None:
+            continue
+        value, setting = best
+        figures, below = f'{value:.2f}', setting
+        if key in cohort.full:
+            figures = f'{cohort.full[key]:.2f} → {value:.2f}'
+            below = f'{value - cohort.full[key]:+.2f} with {setting}'
+        tiles.append((f'Best {label}', figures, below))
+    size, setting = min(
+        (fmean(run.size for run in runs), setting)
+        for setting, runs in cohort.settings().items()
+    )
+    figures, below = f'{size / 1e6:.2f} MB', setting
+    if cohort.full_size:
+        figures = f'{cohort.full_size / 1e6:.2f} → {size / 1e6:.2f} MB'
+        below = f'1/{cohort.full_size / size:.1f} with {setting}'
+    tiles.append(('Smallest file', figures, below))
+    return el(
+        'div',
+        *(
+            el(
+                'div',
+                el('span', escape(name), class_='soft'),
+                el('b', escape(value)),
+                el('span', escape(note), class_='soft'),
+                class_='tile',
+            )
+            for name, value, note in tiles
+        ),
+        class_='tiles',
+    )
+
+
+def _toolbar(cohort: Cohort, name: str) -> str:
+    bits = [
+        _chip('bits', f'W{w}A{a}', SHAPES[index % len(SHAPES)])
+        for index, (w, a) in enumerate(bit_pairs(cohort))
+    ]
+    methods = [
+        _chip('method', method, SHAPES[0])
+        for method in dict.fromkeys(run.spec.method for run in cohort.runs)
+    ]
+    count = _count(len(cohort.settings()), 'setting')
+    search = '<input type="search" placeholder="part of a name">'
+    return el(
+        'div',
+        el('fieldset', el('legend', 'Bits'), *bits),
+        el('fieldset', el('legend', 'Method'), *methods),
+        el('label', el('span', 'Setting ', class_='soft'), search),
+        el('span', f'{count} shown', class_='soft count', role='status'),
+        class_='bar-box',
+        aria_label=f'Filters of {name}',
+        role='group',
+    )
+
+
+def _chip(kind: str, value: str, shape: str) -> str:
+    box = (
+        f'<input type="checkbox" name="{kind}" value="{escape(value)}" '
+        'checked autocomplete="off">'
+    )
+    icon = el(
+        'svg',
+        el('path', d=shape),
+        viewBox='-8 -8 16 16',
+        aria_hidden='true',
+    )
+    look = f'chip m-{value}' if kind == 'method' else 'chip'
+    return el('label', box, icon, el('span', escape(value)), class_=look)
+
+
+def _table(cohort: Cohort) -> str:
+    head = ''.join(
+        el(
+            'th',
+            el('button', escape(label), type='button'),
+            scope='col',
+            aria_sort='none',
+        )
+        for label in header(cohort)
+    )
+    settings = list(cohort.settings().items())
+    body = []
+    for row in rows(cohort):
+        first, *others = row
+        cells = el('th', escape(first.text), scope='row', data_v=first.value)
+        cells += ''.join(
+            el('td', escape(cell.text), data_v=cell.value) for cell in others
+        )
+        index = len(body) - bool(cohort.full)
+        if index < 0:
+            body.append(el('tr', cells, class_='lead'))
+            continue
+        setting, runs = settings[index]
+        spec = runs[0].spec
+        body.append(
+            el(
+                'tr',
+                cells,
+                data_s=index,
+                data_name=setting,
+                data_bits=f'W{spec.w_bits}A{spec.a_bits}',
+                data_method=spec.method,
+            )
+        )
+    table = el('table', el('thead', el('tr', head)), el('tbody', *body))
+    return el(
+        'div',
+        table,
+        class_='scroll',
+        tabindex=0,
+        role='region',
+        aria_label='Table of settings',
+    )
+
+
+def _sources(cohorts: Sequence[Cohort]) -> str:
+    lines = {str(run.source): run.made_with for c in cohorts for run in c.runs}
+    return el(
+        'details',
+        el('summary', 'Reports and what made them'),
+        el(
+            'ul',
+            *(
+                el('li', escape(f'{source}: {made}'))
+                for source, made in lines.items()
+            ),
+        ),
+    )
