@@ -76,6 +76,7 @@ setup(
             '.mim/tools/*',
             '.mim/demo/*',
             '.mim/demo/images/*',
+            'report/compare/page.*s',
         ]
     },
     ext_modules=[KERNELS],

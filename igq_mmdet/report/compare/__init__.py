@@ -1,6 +1,7 @@
 """Many report files as one table and one page."""
 
-from .collect import Cohort, Run, collect, report_files
+from .cohort import Cohort, Run
+from .collect import collect, report_files
 from .gallery import Drawn, Gallery, Shelf
 from .page import page
 from .pictures import rankings

@@ -3,9 +3,10 @@
 from html import escape
 from statistics import fmean, stdev
 
-from .collect import METRICS, Cohort, Run
+from ..ablation_tables import spread
+from .cohort import METRICS, Cohort, Run
 from .svg import Scale, el, shortened, text
-from .tables import metric_values, spread
+from .tables import metric_values
 
 ROW, TOP, BOTTOM = 46, 26, 30
 
@@ -42,7 +43,7 @@ def bar_chart(cohort: Cohort, metric: str, name: str) -> str:
     line = ''
     if full is not None:
         x = f'{scale.percent(full):.3f}%'
-        line = el('line', x1=x, x2=x, y1=TOP, y2='100%', class_='float')
+        line = el('line', x1=x, x2=x, y1=TOP, y2='100%', class_='float faint')
         line += text(
             f'float {full:.2f}', x, 16, class_='tick strong end', dx=6
         )
@@ -58,8 +59,8 @@ def bar_chart(cohort: Cohort, metric: str, name: str) -> str:
         el('title', escape(f'{label} by setting')),
         el('desc', escape(said)),
         grid,
-        bars,
         line,
+        bars,
         class_='chart bars',
         role='group',
         id=name,
@@ -107,6 +108,9 @@ def _bar(
             )
             for value in values
         )
+    if full is not None:
+        x = f'{scale.percent(full):.3f}%'
+        marks += el('line', x1=x, x2=x, y1=16, y2=39, class_='float goal')
     return el(
         'g',
         # pointers meet the whole row

@@ -5,7 +5,7 @@ from html import escape
 from itertools import groupby
 from statistics import fmean
 
-from .collect import Cohort, Run
+from .cohort import Cohort, Run
 from .scatter import SHAPES, axes, bit_pairs
 from .svg import Scale, el
 
@@ -162,7 +162,7 @@ def layer_chart(
         class_='chart plot layers',
         role='group',
         id=name,
-        height=220,
+        height=260,
     )
     strip = el(
         'div',

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from .bars import bar_chart
-from .collect import METRICS, Cohort, cohort_warnings
+from .cohort import METRICS, Cohort, cohort_warnings
 from .gallery import Gallery, gallery_html
 from .layers import NO_SQNR, group_chart, sqnr_charts
 from .scatter import COSTS, SHAPES, bit_pairs, scatter
@@ -17,7 +17,8 @@ from .tables import header, metric_values, rows
 
 HERE = Path(__file__).parent
 ABOUT = {
-    'bars': 'Bars are means over runs. Dashed: float.',
+    'bars': 'Bars are means over runs, whiskers their standard deviation; the '
+    'upright stroke is the float model.',
     'bops': 'Bit operations of the mean calibration image; upper left is '
     'better.',
     'size': 'Bytes that a checkpoint stores; upper left is better.',
@@ -126,7 +127,7 @@ def _section(cohort: Cohort, name: str, gallery: Gallery | None) -> str:
     return el(
         'section',
         el('h2', escape(cohort.detector)),
-        el('p', escape(cohort.title), class_='soft'),
+        el('p', escape(cohort.scope), class_='soft'),
         *(_warning(line) for line in cohort.warnings),
         _tiles(cohort),
         _toolbar(cohort, name),
@@ -151,28 +152,30 @@ def _count(number: int, word: str) -> str:
 
 
 def _tiles(cohort: Cohort) -> str:
+    # what nothing can run wins nothing
+    settings = {
+        setting: runs
+        for setting, runs in cohort.settings().items()
+        if runs[0].spec.method != 'upper_bound'
+    } or cohort.settings()
     tiles = []
     for key in cohort.metrics:
-        best = max(
-            (
-                (fmean(metric_values(runs, key)), setting)
-                for setting, runs in cohort.settings().items()
-                if metric_values(runs, key)
-            ),
-            default=None,
-        )
-        label = METRICS.get(key, key)
-        if best is None:
+        measured = [
+            (fmean(metric_values(runs, key)), setting)
+            for setting, runs in settings.items()
+            if metric_values(runs, key)
+        ]
+        if not measured:
             continue
-        value, setting = best
+        value, setting = max(measured)
         figures, below = f'{value:.2f}', setting
         if key in cohort.full:
             figures = f'{cohort.full[key]:.2f} → {value:.2f}'
             below = f'{value - cohort.full[key]:+.2f} with {setting}'
-        tiles.append((f'Best {label}', figures, below))
+        tiles.append((f'Best {METRICS.get(key, key)}', figures, below))
     size, setting = min(
         (fmean(run.size for run in runs), setting)
-        for setting, runs in cohort.settings().items()
+        for setting, runs in settings.items()
     )
     figures, below = f'{size / 1e6:.2f} MB', setting
     if cohort.full_size:
@@ -244,7 +247,7 @@ def _table(cohort: Cohort) -> str:
         for label in header(cohort)
     )
     settings = list(cohort.settings().items())
-    body = []
+    body: list[str] = []
     for row in rows(cohort):
         first, *others = row
         cells = el('th', escape(first.text), scope='row', data_v=first.value)

@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import DataError
 from ..predictions import Predictions, read_predictions
 from .agreement import Agreement, agreement
-from .collect import Cohort, Run
+from .cohort import Cohort, Run
 
 HOW = (
     'tools/ptq_coco.py keeps the predictions of an evaluation in its '

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from html import escape
 from statistics import fmean
 
-from .collect import METRICS, Cohort, Run
+from ..ablation_tables import spread
+from .cohort import METRICS, Cohort, Run
 from .svg import Scale, el, text
-from .tables import metric_values, spread
+from .tables import metric_values
 
 # a shape for each pair of bits, so that colour is not alone
 SHAPES = (
@@ -53,9 +54,16 @@ def scatter(cohort: Cohort, metric: str, cost: str, name: str) -> str:
     up = Scale([*means, *([] if full is None else [full])])
     pairs = bit_pairs(cohort)
     marks = ''.join(
-        _point(across.percent(x), up.percent(fmean(values)), pairs, *point)
-        for *point, x, values in points
-        for point in [(*point, f'{label} {spread(values)}, {x:.2f} {unit}')]
+        _point(
+            across.percent(x),
+            up.percent(fmean(values)),
+            pairs,
+            index,
+            setting,
+            runs,
+            f'{label} {spread(values)}, {x:.2f} {unit}',
+        )
+        for index, setting, runs, x, values in points
     )
     line = ''
     if full is not None:

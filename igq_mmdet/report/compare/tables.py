@@ -5,10 +5,11 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
+from ..ablation_tables import spread
 from ..columns import format_rows
-from .collect import METRICS, Cohort, Run, cohort_warnings
+from .cohort import METRICS, Cohort, Run, cohort_warnings
 
 TEXT = 0  # the column of names; the others are numbers
 
@@ -83,15 +84,6 @@ def _row(cohort: Cohort, setting: str, runs: Sequence[Run]) -> list[Cell]:
 def metric_values(runs: Sequence[Run], key: str) -> list[float]:
     """One metric of the runs that have it, in percent."""
     return [run.metrics[key] for run in runs if key in run.metrics]
-
-
-def spread(values: Sequence[float]) -> str:
-    """``mean ± standard deviation``, or what there is."""
-    if not values:
-        return '-'
-    if len(values) == 1:
-        return f'{values[0]:.2f}'
-    return f'{fmean(values):.2f} ± {stdev(values):.2f}'
 
 
 def _number(values: Sequence[float]) -> Cell:

@@ -1,0 +1,134 @@
+"""Runs, and the sets of them that may be compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...quantizers import METHODS
+from ...spec import QuantSpec
+from ..table import BOX, MASK
+
+METRICS = {BOX: 'box AP', MASK: 'mask AP', 'top1': 'top-1', 'top5': 'top-5'}
+# from the plainest method to the one that nothing can run
+ORDER = sorted(METHODS, key=lambda m: (m == 'upper_bound', m != 'layerwise'))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One evaluation of one setting.
+
+    Args:
+        source (Path): Folder of its report.
+        name (str): Of the run, as the report has it.
+        setting (str): The name with everything that is not default; runs
+            of one setting are repetitions.
+        spec (QuantSpec): The setting.
+        metrics (dict[str, float]): In percent.
+        size (int): Bytes stored.
+        bops (float): Bit operations of the mean calibration image.
+        calib_seconds (float): Calibration.
+        eval_seconds (float): Evaluation.
+        calib_images (tuple[str, ...]): Ids.
+        seed (int): They were drawn with.
+        layers (dict[str, dict]): See ``layer_settings``; may be empty.
+        sqnr (dict[str, dict[str, float]]): dB by layer and what is
+            quantized there; may be empty.
+        made_with (str): Versions, device and commit.
+    """
+
+    source: Path
+    name: str
+    setting: str
+    spec: QuantSpec
+    metrics: dict[str, float]
+    size: int
+    bops: float
+    calib_seconds: float
+    eval_seconds: float
+    calib_images: tuple[str, ...]
+    seed: int
+    layers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sqnr: dict[str, dict[str, float]] = field(default_factory=dict)
+    made_with: str = ''
+
+
+@dataclass
+class Cohort:
+    """Runs that may be compared: one detector, same images, same parts.
+
+    Args:
+        detector (str): Name of its config.
+        parts (str): What is quantized.
+        images (int, optional): How many are evaluated.
+        classes (tuple[str, ...]): Names by label; may be empty.
+        key (tuple): What makes it one.
+        runs (list[Run]): In the order of the reports.
+        full (dict[str, float]): Float metrics in percent; may be empty.
+        full_size (int, optional): Bytes of the float model.
+        warnings (list[str]): What a reader must know.
+    """
+
+    detector: str
+    parts: str
+    images: int | None
+    classes: tuple[str, ...]
+    key: tuple[Any, ...]
+    runs: list[Run] = field(default_factory=list)
+    full: dict[str, float] = field(default_factory=dict)
+    full_size: int | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """One line that says what is compared."""
+        return f'{self.detector}, {self.scope}'
+
+    @property
+    def scope(self) -> str:
+        """What is quantized, and how many images are evaluated."""
+        images = '' if self.images is None else f', {self.images} images'
+        return f'parts: {self.parts}{images}'
+
+    @property
+    def metrics(self) -> list[str]:
+        """What was measured: known metrics first."""
+        found = dict.fromkeys(self.full)
+        for run in self.runs:
+            found |= dict.fromkeys(run.metrics)
+        return sorted(found, key=lambda k: ([*METRICS, k].index(k), k))
+
+    def settings(self) -> dict[str, list[Run]]:
+        """Runs by setting: by bits, then from the plainest method on."""
+        found: dict[str, list[Run]] = {}
+        for run in self.runs:
+            found.setdefault(run.setting, []).append(run)
+
+        def place(item: tuple[str, list[Run]]) -> tuple[Any, ...]:
+            setting, (run, *_) = item
+            spec = run.spec
+            method = ORDER.index(spec.method)
+            return spec.w_bits, spec.a_bits, method, spec.groups, setting
+
+        return dict(sorted(found.items(), key=place))
+
+
+def cohort_warnings(cohorts: Sequence[Cohort]) -> list[str]:
+    """Why there is more than one set, in words.
+
+    Args:
+        cohorts (Sequence[Cohort]): From :func:`collect`.
+    """
+    if len(cohorts) < 2:
+        return []
+    said = []
+    for word, values in (
+        ('detectors', {c.key[0] for c in cohorts}),
+        ('parts', {c.parts for c in cohorts}),
+    ):
+        if len(values) > 1:
+            said.append(f'{word} or images' if word == 'detectors' else word)
+    return [
+        f'{len(cohorts)} sets that must not be compared with each other: '
+        f'they differ in {" and in ".join(said)}'
+    ]
