@@ -38,7 +38,9 @@ KERNELS = Extension(
             'quantize',
             'linear',
             'conv',
+            'softmax',
             'attention',
+            'simulate',
         )
     ],
     language='c++',

@@ -101,6 +101,22 @@ class AttentionStruct(ctypes.Structure):
     ]
 
 
+class RowsStruct(ctypes.Structure):
+    """``Rows`` of csrc/api.h."""
+
+    _fields_ = [
+        ('size', int64 * 4),
+        ('width', int64),
+        ('stride', int64 * 8),
+        ('term', pointer * 2),
+        ('edges', pointer),
+        ('row_scale', pointer),
+        ('groups', int64),
+        ('factor', ctypes.c_float),
+        ('top', ctypes.c_float),
+    ]
+
+
 class Library:
     """The kernels of one instruction set.
 
@@ -127,6 +143,8 @@ class Library:
 
 
 def _argument(value: Any) -> Any:
+    if value is None:
+        return pointer(None)
     if isinstance(value, Tensor):
         return pointer(value.data_ptr())
     if isinstance(value, ctypes.Structure):
@@ -134,9 +152,11 @@ def _argument(value: Any) -> Any:
     return int64(value)
 
 
-def runs_here(x: Tensor) -> bool:
-    """Whether kernels can read a tensor: float32 on a CPU."""
-    return x.device.type == 'cpu' and x.dtype is torch.float32
+def runs_here(*tensors: Tensor) -> bool:
+    """Whether kernels can read tensors: float32 on a CPU."""
+    return all(
+        x.device.type == 'cpu' and x.dtype is torch.float32 for x in tensors
+    )
 
 
 @functools.cache
@@ -169,8 +189,9 @@ def library(limit: str | None = None) -> Library | None:
                 return Library(handle, min(best, SETS.index(limit)))
             reason = 'this processor has neither AVX-512 VNNI nor AVX2'
     warnings.warn(
-        f'igq_mmdet.kernels: {reason}; integer layers run in torch, with '
-        'the same results but slower than float',
+        f'igq_mmdet.kernels: {reason}; quantized layers run in torch, with '
+        'the same results: integer ones slower than float, simulated ones '
+        'slower than they need be',
         stacklevel=2,
     )
     return None

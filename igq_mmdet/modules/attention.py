@@ -1,12 +1,19 @@
 """What quantized attentions share: both products and the softmax."""
 
 from functools import partial
+from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..quantizers import StaticQuantizer, softmax_quantizer
-from .base import LayerConfig, QuantModule
+from ..quantizers import (
+    StaticQuantizer,
+    has_row_steps,
+    softmax_codes,
+    softmax_quantizer,
+)
+from .base import LayerConfig, QuantModule, holds_integers
 from .instances import current_instances
 
 
@@ -71,6 +78,8 @@ class QuantAttention(QuantModule):
                 keep = None
             if keep_keys is None and key.shape[2] == query.shape[2]:
                 keep_keys = keep
+        if self.on_grid(query):
+            return self.attend_on_grid(query, key, value, scale, bias, dropout)
         query = self.q_quantizer(query, _counted(query, keep))
         key = self.k_quantizer(key, _counted(key, keep_keys))
         value = self.v_quantizer(value, _counted(value, keep_keys))
@@ -92,6 +101,41 @@ class QuantAttention(QuantModule):
             )
         return attention @ value, attention
 
+    def on_grid(self, x: Tensor) -> bool:
+        """Whether both products can be taken over integers.
+
+        Args:
+            x (Tensor): For device and dtype.
+        """
+        return attention_on_grid(self, x)
+
+    @torch.no_grad()
+    def attend_on_grid(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scale: float | Tensor,
+        bias: Tensor | None,
+        dropout: float,
+    ) -> tuple[Tensor, Tensor]:
+        """See :meth:`attend`; sums of integers, which are exact."""
+        query = self.q_quantizer.integers(query)
+        key = self.k_quantizer.integers(key)
+        value = self.v_quantizer.integers(value)
+        scores = query @ key.transpose(-2, -1)
+        factor = float(self.q_quantizer.scale) * float(self.k_quantizer.scale)
+        if isinstance(scale, Tensor):
+            scores = scores.mul_(scale)
+        else:
+            factor *= scale
+        steps = softmax_codes(scores, factor, self.softmax_quantizer, bias)
+        if dropout:
+            scores = F.dropout(scores, dropout)
+        out = scores @ value
+        out *= (steps * self.v_quantizer.scale)[..., None]
+        return out, scores.mul_(steps[..., None])
+
     def quantize_rows(self, attention: Tensor, keep: Tensor | None) -> Tensor:
         """Quantizes the rows of an attention map in place.
 
@@ -110,6 +154,21 @@ class QuantAttention(QuantModule):
         else:
             self.softmax_quantizer(rows, out=rows)
         return attention
+
+
+def attention_on_grid(layer: Any, x: Tensor) -> bool:
+    """Whether the products of an attention can be taken over integers.
+
+    Args:
+        layer (QuantModule): With quantizers of Q, K, V and softmax rows.
+        x (Tensor): For device and dtype.
+    """
+    return (
+        not layer.observing
+        and layer.q_quantizer.ready
+        and has_row_steps(layer.softmax_quantizer)
+        and holds_integers(x)
+    )
 
 
 def _counted(x: Tensor, keep: Tensor | None) -> Tensor:

@@ -188,11 +188,13 @@ class QuantWeightModule(QuantModule):
             column.clone(),
         )
 
-    def quantized(self, x: Tensor) -> Tensor:
+    def quantized(self, x: Tensor, grid: bool = False) -> Tensor:
         """The input through ``input_quantizer``, as one tensor.
 
         Args:
             x (Tensor): Any shape.
+            grid (bool): As ``q - z``, where the quantizer is a static one.
+                Defaults to False.
 
         Returns:
             Tensor: ``x``, or quantized values to be used up before the
@@ -202,7 +204,10 @@ class QuantWeightModule(QuantModule):
         if quantizer.observer is not None or not quantizer.ready:
             return quantizer(x)
         x = x.contiguous()
-        return quantizer(x, out=workspace(x))
+        out = workspace(x)
+        if not grid or not x.numel():
+            return quantizer(x, out=out)
+        return self.input_quantizer.integers(x, out)
 
     def effective_weight(self) -> Tensor:
         """The weight that is multiplied: float, or dequantized codes."""
@@ -214,9 +219,53 @@ class QuantWeightModule(QuantModule):
         )
         return self._unrows(rows, codes.shape)
 
+    def on_grid(self, x: Tensor) -> bool:
+        """Whether input and weight can be multiplied as integers.
+
+        Integers in float32 add up exactly in any order while the sum stays
+        below 2^24, which makes the simulation equal to integer execution
+        bit by bit. Half precision holds too few of them.
+
+        Args:
+            x (Tensor): The input.
+        """
+        quantizer = self.input_quantizer
+        return (
+            self.frozen
+            and quantizer.ready
+            and quantizer.observer is None
+            and getattr(quantizer, 'grid_step', None) is not None
+            and holds_integers(x)
+        )
+
+    def grid_weight(self) -> Tensor:
+        """``w - z_w``, shape of the weight, to be used up at once."""
+        codes = self._rows(self.weight_codes)
+        zero_point = self.weight_zero_point
+        out = workspace(zero_point.expand(codes.shape), 'weight')
+        rows = dequantize_weight(codes, None, zero_point, out)
+        return self._unrows(rows, self.weight_codes.shape)
+
+    def grid_scale(self) -> Tensor:
+        """What a sum over the grid is multiplied by, ``s_w s_0``, (D,)."""
+        scale: Tensor = self.weight_scale.view(-1)
+        return scale * self.input_quantizer.grid_step
+
     def extra_repr(self) -> str:
         state = 'codes' if self.frozen else 'float'
         return f'w_bits={self.config.w_bits}, weight={state}'
+
+
+def holds_integers(x: Tensor) -> bool:
+    """Whether products with a tensor keep the integers that sums need.
+
+    Args:
+        x (Tensor): An operand; autocast would make it half precision.
+    """
+    return x.dtype in (
+        torch.float32,
+        torch.float64,
+    ) and not torch.is_autocast_enabled(x.device.type)
 
 
 def take_over(target: nn.Module, source: nn.Module, *names: str) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..quantizers import StaticQuantizer
 from .base import LayerConfig, QuantWeightModule, take_over
+from .rescale import rescale
 
 
 class QuantConv2d(QuantWeightModule):
@@ -54,7 +55,8 @@ class QuantConv2d(QuantWeightModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H', W')."""
-        inputs = self.quantized(x)
+        grid = self.on_grid(x)
+        inputs = self.quantized(x, grid)
         padding: Any = self.padding
         if self.padding_mode != 'zeros':
             inputs = F.pad(
@@ -65,13 +67,15 @@ class QuantConv2d(QuantWeightModule):
             padding = 0
         out = F.conv2d(
             inputs,
-            self.effective_weight(),
-            self.bias,
+            self.grid_weight() if grid else self.effective_weight(),
+            None if grid else self.bias,
             self.stride,
             padding,
             self.dilation,
             self.groups,
         )
+        if grid:
+            out = rescale(out, self.grid_scale(), self.bias, -3)
         if self.observing:
             kernel = self.in_channels // self.groups
             for size in self.kernel_size:

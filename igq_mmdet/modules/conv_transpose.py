@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from ..errors import SpecError
 from ..quantizers import StaticQuantizer
 from .base import LayerConfig, QuantWeightModule, take_over
+from .rescale import rescale
 
 
 class QuantConvTranspose2d(QuantWeightModule):
@@ -58,19 +59,21 @@ class QuantConvTranspose2d(QuantWeightModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H', W')."""
-        inputs = self.quantized(x)
+        grid = self.on_grid(x)
+        inputs = self.quantized(x, grid)
         if self.observing:
             kernel = self.out_channels
             for size in self.kernel_size:
                 kernel *= size
             self.workload.add(macs=x.numel() * kernel)
-        return F.conv_transpose2d(
+        out = F.conv_transpose2d(
             inputs,
-            self.effective_weight(),
-            self.bias,
+            self.grid_weight() if grid else self.effective_weight(),
+            None if grid else self.bias,
             self.stride,
             self.padding,
             self.output_padding,
             1,
             self.dilation,
         )
+        return rescale(out, self.grid_scale(), self.bias, -3) if grid else out

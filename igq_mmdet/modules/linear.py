@@ -6,10 +6,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..quantizers import METHODS, FoldedQuantizer, input_quantizer
+from ..quantizers import (
+    METHODS,
+    FoldedQuantizer,
+    fake_quantize,
+    input_quantizer,
+)
 from .base import LayerConfig, QuantWeightModule
-from .instances import current_instances
+from .instances import Instances, current_instances
+from .rescale import rescale
 from .workspace import workspace
+
+# Tokens multiplied at a time: a block of this many values in and out stays
+# in the cache, but no fewer rows than a matrix product needs to be quick.
+BLOCK = 1 << 19
+ROWS = 512
 
 
 class QuantLinear(QuantWeightModule):
@@ -54,11 +65,67 @@ class QuantLinear(QuantWeightModule):
         """(R, ..., C) to (R, ..., D)."""
         if self.observing:
             self.workload.add(tokens=x.numel() // max(self.in_features, 1))
+        if self.on_grid(x):
+            return self.forward_on_grid(x)
         return F.linear(
             self.quantize_input(x, workspace),
             self.effective_weight(),
             self.bias,
         )
+
+    @torch.no_grad()
+    def forward_on_grid(self, x: Tensor) -> Tensor:
+        """Multiplies integers; a block of tokens stays in the cache.
+
+        Args:
+            x (Tensor): (R, ..., C), see :meth:`on_grid`.
+
+        Returns:
+            Tensor: (R, ..., D).
+        """
+        quantizer = self.input_quantizer
+        layout, x = self._images(x)
+        weight, scale = self.grid_weight().T, self.grid_scale()
+        out = x.new_empty(*x.shape[:-1], self.out_features)
+        rows = max(ROWS, BLOCK // (self.in_features + self.out_features))
+        for (values, counted), (target, _) in zip(
+            layout.split(x), layout.split(out), strict=True
+        ):
+            if not len(values):
+                continue
+            step, zero_point, multiple = quantizer.grid(
+                counted if counted.numel() else values
+            )
+            for block, sums in zip(
+                values.split(rows), target.split(rows), strict=True
+            ):
+                integers = fake_quantize(
+                    block,
+                    step,
+                    zero_point,
+                    quantizer.bits,
+                    workspace(block),
+                    multiple,
+                )
+                torch.mm(integers, weight, out=sums)
+                rescale(sums, scale, self.bias, -1)
+        return self._layers_back(layout, out)
+
+    def _images(self, x: Tensor) -> tuple[Instances, Tensor]:
+        """How images lie in the input, and the input laid out so."""
+        layout = current_instances()
+        quantizer = self.input_quantizer
+        if isinstance(quantizer, FoldedQuantizer) and quantizer.ready:
+            # zeros that a block pads in bypass the LayerNorm that was folded
+            x = layout.padded_with(x, quantizer.zero)
+        if layout.layers_first and x.dim() == 4:
+            x = x.transpose(0, 1)
+        return layout, x.contiguous()
+
+    def _layers_back(self, layout: Instances, x: Tensor) -> Tensor:
+        """Undoes what :meth:`_images` does to dimensions."""
+        moved = layout.layers_first and x.dim() == 4
+        return x.transpose(0, 1) if moved else x
 
     def quantize_input(
         self, x: Tensor, memory: Callable[[Tensor], Tensor] = torch.empty_like
@@ -73,17 +140,10 @@ class QuantLinear(QuantWeightModule):
         quantizer = self.input_quantizer
         if quantizer.observer is None and not quantizer.ready:
             return x
-        layout = current_instances()
-        if isinstance(quantizer, FoldedQuantizer) and quantizer.ready:
-            # zeros that a block pads in bypass the LayerNorm that was folded
-            x = layout.padded_with(x, quantizer.zero)
-        layers_first = layout.layers_first and x.dim() == 4
-        if layers_first:
-            x = x.transpose(0, 1)
-        x = x.contiguous()
+        layout, x = self._images(x)
         out = x if quantizer.observer is not None else memory(x)
         for (values, counted), (target, _) in zip(
             layout.split(x), layout.split(out), strict=True
         ):
             quantizer(values, counted, target)
-        return out.transpose(0, 1) if layers_first else out
+        return self._layers_back(layout, out)

@@ -6,9 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..kernels import library, runs_here
 from .base import take_over
 from .float_window_attention import FloatWindowMSA
 from .instances import instances
+from .window_attention import QuantWindowMSA
+from .window_products import attend_windows
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,16 @@ class QuantShiftWindowMSA(nn.Module):
             Tensor: (B, L, C).
         """
         batch, _, width = qkv.shape
+        kernels = library() if runs_here(qkv) else None
+        if (
+            kernels is not None
+            and isinstance(self.w_msa, QuantWindowMSA)
+            and self.w_msa.on_grid(qkv)
+            and not (self.training and self.w_msa.attn_drop.p)
+        ):
+            return attend_windows(
+                self.w_msa, qkv, layout.gather, layout.mask, tokens, kernels
+            )
         qkv = self.w_msa.quantize_qkv(qkv, tokens)
         windows = qkv.index_select(1, layout.gather)
         out = self.w_msa.attend(

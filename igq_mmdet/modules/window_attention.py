@@ -5,7 +5,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..quantizers import StaticQuantizer, fake_quantize, softmax_quantizer
+from ..quantizers import (
+    StaticQuantizer,
+    fake_quantize,
+    softmax_codes,
+    softmax_quantizer,
+)
+from .attention import attention_on_grid
 from .base import LayerConfig, QuantModule
 from .float_window_attention import FloatWindowMSA
 
@@ -61,6 +67,7 @@ class QuantWindowMSA(QuantModule, FloatWindowMSA):
             for quantizer, values in zip(parts, counted, strict=True):
                 quantizer(values)
         elif self.q_quantizer.ready:
+            on_grid = self.on_grid(qkv)
             channels = qkv.shape[-1] // 3
             scale, zero_point = (
                 torch.cat(values).repeat_interleave(channels)
@@ -71,9 +78,60 @@ class QuantWindowMSA(QuantModule, FloatWindowMSA):
             )
             rows = qkv.view(-1, qkv.shape[-1])
             fake_quantize(
-                rows, scale, zero_point, self.config.a_bits, out=rows
+                rows,
+                scale,
+                zero_point,
+                self.config.a_bits,
+                rows,
+                torch.ones_like(scale) if on_grid else None,
             )
         return qkv
+
+    def on_grid(self, x: Tensor) -> bool:
+        """Whether both products can be taken over integers.
+
+        Args:
+            x (Tensor): For device and dtype.
+        """
+        return attention_on_grid(self, x)
+
+    def attend(
+        self,
+        qkv: Tensor,
+        mask: Tensor | None = None,
+        counted: Tensor | None = None,
+    ) -> Tensor:
+        """As the float class.
+
+        Args:
+            qkv (Tensor): From :meth:`quantize_qkv`, (B * nW, N, 3 * C):
+                ``q - z`` where :meth:`on_grid`.
+            mask (Tensor, optional): See the float class.
+            counted (Tensor, optional): See the float class.
+        """
+        if not self.on_grid(qkv):
+            return super().attend(qkv, mask, counted)
+        rows, length, width = qkv.shape
+        heads = self.num_heads
+        query, key, value = qkv.view(rows, length, 3, heads, -1).permute(
+            2, 0, 3, 1, 4
+        )
+        with torch.no_grad():
+            scores = query @ key.transpose(-2, -1)
+            bias = self.position_bias(length)
+            if mask is not None:
+                mask = mask.repeat(rows // mask.shape[0], 1, 1)[:, None]
+            steps = softmax_codes(
+                scores, self.score_factor(), self.softmax_quantizer, bias, mask
+            )
+            out = self.attn_drop(scores) @ value
+            out *= (steps * self.v_quantizer.scale)[..., None]
+        return out.transpose(1, 2).reshape(rows, length, width // 3)
+
+    def score_factor(self) -> float:
+        """What a sum over ``q - z`` of Q and K is multiplied by."""
+        scale = float(self.q_quantizer.scale) * float(self.k_quantizer.scale)
+        return scale * self.scale
 
     def quantize_softmax(
         self, attention: Tensor, counted: Tensor | None

@@ -14,11 +14,13 @@ LIMIT = 1 << 27  # bytes kept per thread; larger values get fresh memory
 _kept = threading.local()
 
 
-def workspace(like: Tensor) -> Tensor:
+def workspace(like: Tensor, use: str = 'input') -> Tensor:
     """Memory whose content is free to use until the next call.
 
     Args:
         like (Tensor): Gives shape, dtype and device.
+        use (str): Calls for another use do not touch it. Defaults to
+            ``input``.
 
     Returns:
         Tensor: Contiguous, uninitialised. On a CPU it shares memory with
@@ -27,7 +29,8 @@ def workspace(like: Tensor) -> Tensor:
     size = like.numel() * like.element_size()
     if like.device.type != 'cpu' or size > LIMIT:
         return torch.empty(like.shape, dtype=like.dtype, device=like.device)
-    buffer: Tensor | None = getattr(_kept, 'buffer', None)
+    buffer: Tensor | None = getattr(_kept, use, None)
     if buffer is None or buffer.numel() < size:
-        buffer = _kept.buffer = torch.empty(size, dtype=torch.uint8)
+        buffer = torch.empty(size, dtype=torch.uint8)
+        setattr(_kept, use, buffer)
     return buffer[:size].view(like.dtype).view(like.shape)

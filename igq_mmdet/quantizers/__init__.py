@@ -17,6 +17,7 @@ from .log_sqrt2 import LogSqrt2Quantizer, fake_quantize_log_sqrt2
 from .methods import METHODS, input_quantizer, softmax_quantizer
 from .packing import pack, packed_size, unpack
 from .row_group import RowBoundQuantizer, RowGroupQuantizer
+from .softmax import has_row_steps, row_steps, softmax_codes
 from .static import StaticQuantizer
 from .uniform import fake_quantize, max_code, qparams, quantize
 from .weight import dequantize_weight, quantize_weight
@@ -37,6 +38,7 @@ __all__ = [
     'dequantize_weight',
     'fake_quantize',
     'fake_quantize_log_sqrt2',
+    'has_row_steps',
     'input_quantizer',
     'max_code',
     'max_multiple',
@@ -46,6 +48,8 @@ __all__ = [
     'quantize',
     'quantize_weight',
     'round_base',
+    'row_steps',
+    'softmax_codes',
     'softmax_quantizer',
     'unpack',
 ]

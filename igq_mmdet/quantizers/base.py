@@ -106,6 +106,28 @@ class ActivationQuantizer(nn.Module):
         """Fake-quantizes ``x``, shapes as in :meth:`forward`."""
         raise NotImplementedError
 
+    @property
+    def grid_step(self) -> Tensor | None:
+        """What all values it returns are integer multiples of, (1,).
+
+        None where there is no such step. Where there is one, sums of
+        products can be taken over integers, see :meth:`grid`.
+        """
+        return None
+
+    def grid(self, counted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """How values of one instance become multiples of ``grid_step``.
+
+        Args:
+            counted (Tensor): What statistics are taken from, (N, C).
+
+        Returns:
+            tuple[Tensor, Tensor, Tensor]: Scale, zero point and the
+            integer m of ``x / grid_step = m (q - z)``, one a channel, (C,),
+            or one for all, (1,).
+        """
+        raise NotImplementedError
+
     def _load_from_state_dict(
         self, state_dict: Any, prefix: str, *args: Any
     ) -> None:

@@ -59,6 +59,18 @@ class IntegralGroupQuantizer(ChannelGroupQuantizer):
             self.base_scale.copy_(base_scale)
         super().set_bounds(lower, upper)
 
+    @property
+    def grid_step(self) -> Tensor | None:
+        return self.base_scale
+
+    def grid(self, counted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        groups = self.assign(counted)
+        return (
+            self.scale[groups],
+            self.zero_point[groups],
+            self.multiple[groups],
+        )
+
     def refresh(self) -> None:
         """Recovers the integers m_i and z_i from the bounds and s_0."""
         top = max_code(self.bits)

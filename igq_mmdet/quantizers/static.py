@@ -1,5 +1,6 @@
 """One quantizer for a whole tensor, bounds fixed at calibration."""
 
+import torch
 from torch import Tensor
 
 from .base import ActivationQuantizer
@@ -26,6 +27,37 @@ class StaticQuantizer(ActivationQuantizer):
     ) -> None:
         super().__init__(bits, 1, strict_zero_point)
         self.nonnegative = nonnegative
+
+    @property
+    def grid_step(self) -> Tensor | None:
+        return self.scale
+
+    def grid(self, counted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.scale, self.zero_point, torch.ones_like(self.scale)
+
+    def integers(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """A tensor as ``q - z``.
+
+        Args:
+            x (Tensor): Any shape.
+            out (Tensor, optional): Where to write; contiguous, may be
+                ``x``. Defaults to a new tensor.
+        """
+        x = x.contiguous()
+        if out is None:
+            out = torch.empty_like(x)
+        if x.numel():
+            rows = x.view(-1, x.shape[-1])
+            scale, zero_point, multiple = self.grid(rows)
+            fake_quantize(
+                rows,
+                scale,
+                zero_point,
+                self.bits,
+                out.view(rows.shape),
+                multiple,
+            )
+        return out
 
     def quantize(
         self, x: Tensor, counted: Tensor, out: Tensor | None

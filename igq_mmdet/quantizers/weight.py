@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..kernels import library, runs_here
 from .uniform import fake_quantize, qparams, quantize
 
 
@@ -85,16 +86,37 @@ def quantize_weight(
 
 
 def dequantize_weight(
-    codes: Tensor, scale: Tensor, zero_point: Tensor
+    codes: Tensor,
+    scale: Tensor | None,
+    zero_point: Tensor,
+    out: Tensor | None = None,
 ) -> Tensor:
     """``s * (q - z)`` of one weight.
 
     Args:
         codes (Tensor): (D, K), uint8.
-        scale (Tensor): (D, 1), float32.
+        scale (Tensor, optional): (D, 1), float32. Without it ``q - z``.
         zero_point (Tensor): (D, 1), float32.
+        out (Tensor, optional): Where to write, (D, K). Defaults to a new
+            tensor.
 
     Returns:
-        Tensor: (D, K), float32.
+        Tensor: (D, K), dtype of ``zero_point``.
     """
-    return codes.to(scale.dtype).sub_(zero_point).mul_(scale)
+    if out is None:
+        out = zero_point.new_empty(codes.shape)
+    codes = codes.contiguous()
+    kernels = library() if runs_here(zero_point, out) else None
+    if kernels and out.is_contiguous() and codes.dtype is torch.uint8:
+        kernels.call(
+            'weight_values',
+            codes,
+            *codes.shape,
+            zero_point.contiguous(),
+            scale if scale is None else scale.contiguous(),
+            out,
+            torch.get_num_threads(),
+        )
+        return out
+    torch.sub(codes, zero_point, out=out)
+    return out if scale is None else out.mul_(scale)

@@ -6,11 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..kernels.library import AttentionStruct, library, runs_here
+from ..kernels import library, runs_here
 from ..modules.base import take_over
 from ..modules.shift_window_attention import QuantShiftWindowMSA, WindowLayout
 from ..modules.window_attention import QuantWindowMSA
-from ..quantizers import RowGroupQuantizer, StaticQuantizer, max_code
+from ..modules.window_products import window_codes, window_struct
+from ..quantizers import (
+    RowGroupQuantizer,
+    StaticQuantizer,
+    max_code,
+    row_steps,
+)
 
 RUN = 16  # keys a vector of the kernel holds
 OUTSIDE = -1e30  # the score of what only fills a vector
@@ -20,8 +26,8 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
     """Computes what a calibrated ``QuantShiftWindowMSA`` simulates.
 
     Scores, softmax, its codes and the average of V are computed a window
-    and head at a time. The softmax is a float function, so that a code next
-    to a rounding boundary can differ from the simulation's.
+    and head at a time, the softmax by the float operations that the
+    simulation uses: outputs are the same bits.
     """
 
     w_msa: Any
@@ -77,40 +83,23 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
         if kernels is None or attention.observing or not runs_here(qkv):
             return super().attend_windows(qkv, layout, tokens)
         qkv = qkv.contiguous()
-        images, rows, width = qkv.shape
-        heads, channels = attention.num_heads, width // 3
-        out = qkv.new_empty(images, tokens, channels)
+        out = qkv.new_empty(len(qkv), tokens, qkv.shape[2] // 3)
         if out.numel() == 0:
             return out
         bias, mask = self._tables(layout)
-        query, key, value = _qkv(attention)
-        groups = attention.softmax_quantizer
-        step, edges = groups.scale, groups.scale[:0]
-        if isinstance(groups, RowGroupQuantizer):
-            step, edges = groups.scale[groups.order], groups.edges
-        bits = attention.config.a_bits
-        codes = [_codes(quantizer) for quantizer in (query, key, value)]
-        length = self.window_size**2
-        shape = AttentionStruct(
-            images,
-            rows,
-            tokens,
-            len(layout.gather) // length,
-            length,
-            heads,
-            channels // heads,
-            len(step),
-            layout.gather.data_ptr(),
-            bias.data_ptr(),
-            None if mask is None else mask.data_ptr(),
-            *(code.data_ptr() for code in codes),
-            edges.data_ptr(),
-            step.data_ptr(),
-            float(query.scale) * float(key.scale) * attention.scale,
-            max_code(bits),
-            2 ** (bits - 1),
-            int(bits > 7),
+        edges, step = row_steps(attention.softmax_quantizer)
+        how = window_codes(attention)
+        shape = window_struct(
+            attention, qkv, layout.gather, self.window_size**2, tokens, how
         )
+        bits = attention.config.a_bits
+        shape.bias = bias.data_ptr()
+        shape.mask = None if mask is None else mask.data_ptr()
+        shape.edges, shape.row_scale = edges.data_ptr(), step.data_ptr()
+        shape.groups = len(step)
+        shape.score_scale = attention.score_factor()
+        shape.top, shape.shift = max_code(bits), 2 ** (bits - 1)
+        shape.wide = int(bits > 7)
         kernels.call('attention', qkv, shape, out, torch.get_num_threads())
         return out
 
@@ -150,9 +139,3 @@ def _reach(quantizer: StaticQuantizer) -> int:
     """The largest ``|q - z|``."""
     zero = int(quantizer.zero_point)
     return max(abs(zero), abs(max_code(quantizer.bits) - zero))
-
-
-def _codes(quantizer: StaticQuantizer) -> Tensor:
-    """Scale, lowest and highest rounded quotient, (3,)."""
-    low = -quantizer.zero_point
-    return torch.cat([quantizer.scale, low, low + max_code(quantizer.bits)])

@@ -10,6 +10,7 @@ from mmengine.dataset import pseudo_collate
 import igq_mmdet as igq
 from igq_mmdet.engine.calibration_set import build_dataset
 from igq_mmdet.engine.ptq import DetectorCalibration
+from igq_mmdet.kernels import library
 from igq_mmdet.modules.swap import quantized_layers
 
 
@@ -129,3 +130,28 @@ def test_same_seed_same_model(calibrated, experiment):
 def test_float_detector_is_not_touched(calibrated, experiment):
     assert quantized_layers(experiment.detector) == {}
     assert not hasattr(experiment.detector, 'igq_spec')
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(method='igq_integral', groups=8),
+        dict(method='igq_integral', groups=12),
+        dict(method='layerwise'),
+    ],
+)
+def test_integers_predict_what_is_simulated(experiment, pair, changes):
+    """Bit by bit: boxes, scores, labels and masks."""
+    spec = igq.QuantSpec(w_bits=4, a_bits=4, **changes)
+    images = experiment.images(1, 0, False)
+    calibration = DetectorCalibration(experiment.detector, images, [spec])
+    simulated, _ = calibration.apply(spec)
+    integer = igq.to_integer(simulated)
+    assert None in integer.igq_runtime.values() or library() is None
+    for sample in pair:
+        (one,), (other,) = (
+            detections(m, sample) for m in (simulated, integer)
+        )
+        assert len(one) > 0
+        for name in ('bboxes', 'scores', 'labels', 'masks'):
+            assert torch.equal(one[name], other[name]), name

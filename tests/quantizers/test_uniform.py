@@ -5,7 +5,13 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from igq_mmdet.quantizers import fake_quantize, max_code, qparams, quantize
+from igq_mmdet.quantizers import (
+    fake_quantize,
+    max_code,
+    qparams,
+    quantize,
+    uniform,
+)
 from igq_mmdet.quantizers.uniform import TILE, column_bounds
 from tests import oracle
 
@@ -119,3 +125,64 @@ def test_column_bounds(rand):
     for c in range(3):
         column = x[:, c].tolist()
         assert (lower[c], upper[c]) == (min(column), max(column))
+
+
+def both_ways(monkeypatch, call):
+    """What the kernels give, and what torch gives in their place."""
+    if uniform.library() is None:
+        pytest.skip('no kernels here; torch is tested by the oracle')
+    found = call()
+    with monkeypatch.context() as patch:
+        patch.setattr(uniform, 'library', lambda: None)
+        return found, call()
+
+
+@pytest.mark.parametrize('shape', [(0, 5), (1, 7), (40, 1), (300, 67)])
+@pytest.mark.parametrize('kind', ['column', 'row', 'all'])
+@pytest.mark.parametrize('with_multiple', [True, False])
+def test_kernels_equal_torch(monkeypatch, rand, shape, kind, with_multiple):
+    x = rand(*shape, shift=1.0)
+    x.view(-1)[::7] = (x.view(-1)[::7] / 0.25).round() * 0.25 + 0.125
+    x.view(-1)[3::50] = float('nan')
+    x.view(-1)[4::50] = float('inf')
+    size = dict(column=(shape[1],), row=(shape[0], 1), all=(1,))[kind]
+    generator = torch.Generator().manual_seed(1)
+    scale = torch.rand(size, generator=generator) + 0.1
+    zero_point = torch.randint(-9, 20, size, generator=generator).float()
+    multiple = zero_point.abs() if with_multiple else None
+
+    def call(values=x, out=None):
+        return fake_quantize(values, scale, zero_point, 4, out, multiple)
+
+    kernel, chain = both_ways(monkeypatch, call)
+    torch.testing.assert_close(kernel, chain, rtol=0, atol=0, equal_nan=True)
+    own = x.clone()
+    strided = torch.stack([x, x], -1)[..., 0]
+    for values, out in ((own, own), (strided, None)):
+        found = call(values, out)
+        torch.testing.assert_close(
+            found, kernel, rtol=0, atol=0, equal_nan=True
+        )
+
+
+@given(ranges(), bits, st.lists(number, min_size=1, max_size=40))
+def test_kernels_equal_torch_whatever_the_range(bounds, bits, xs):
+    lower, upper = (torch.tensor([bound]) for bound in bounds)
+    scale, zero_point = qparams(lower, upper, bits)
+    x = torch.tensor([xs])
+    expected = (quantize(x, scale, zero_point, bits) - zero_point) * scale
+    assert torch.equal(fake_quantize(x, scale, zero_point, bits), expected)
+
+
+@pytest.mark.parametrize('rows', [1, 3, 4, 200])
+def test_bounds_by_kernels_equal_torch(monkeypatch, rand, rows):
+    x = rand(rows, 19)
+    x[rows // 2, 3] = float('nan')
+    x[0, 5], x[-1, 6] = float('inf'), -float('inf')
+    for found, expected in zip(
+        *both_ways(monkeypatch, lambda: column_bounds(x)), strict=True
+    ):
+        torch.testing.assert_close(
+            found, expected, rtol=0, atol=0, equal_nan=True
+        )
+        assert found[3].isnan() and not found[4].isnan()

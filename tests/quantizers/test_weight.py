@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from igq_mmdet import QuantSpec
 from igq_mmdet.quantizers import dequantize_weight, quantize_weight
+from igq_mmdet.quantizers import weight as module
 from igq_mmdet.quantizers.weight import percentile_bounds
 from tests import oracle
 
@@ -71,3 +72,22 @@ def test_error_never_exceeds_a_coarser_choice(rand):
 def test_no_percentile_is_an_error():
     with pytest.raises(ValueError, match='percentiles is empty'):
         quantize_weight(torch.ones(1, 1), 4, ())
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (5, 67), (300, 100)])
+@pytest.mark.parametrize('with_scale', [True, False])
+def test_dequantized_by_kernels_as_by_torch(
+    monkeypatch, rand, shape, with_scale
+):
+    if module.library() is None:
+        pytest.skip('no kernels here to compare with')
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randint(0, 256, shape, generator=generator).byte()
+    zero_point = torch.randint(-300, 300, (shape[0], 1), generator=generator)
+    scale = rand(shape[0], 1) if with_scale else None
+    found = dequantize_weight(codes, scale, zero_point.float())
+    monkeypatch.setattr(module, 'library', lambda: None)
+    expected = dequantize_weight(codes, scale, zero_point.float())
+    assert torch.equal(found, expected)
+    by_hand = codes.float() - zero_point
+    assert torch.equal(found, by_hand if scale is None else by_hand * scale)

@@ -18,14 +18,14 @@ torch.manual_seed(0)
 model = torch.nn.Sequential(torch.nn.Linear(9, 7), torch.nn.Linear(7, 3))
 spec = igq.QuantSpec(method='igq_integral', groups=2)
 x = torch.randn(2, 5, 9)
-qmodel = igq.quantize(model, spec)
-igq.calibrate(qmodel, [x])
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter('always')
+    qmodel = igq.quantize(model, spec)
+    igq.calibrate(qmodel, [x])
     integer = igq.to_integer(igq.to_integer(qmodel) and qmodel)
     found = integer(x)
-print(len([w for w in said if 'igq_mmdet.runtime' in str(w.message)]))
-print(found.tolist())
+print(len([w for w in said if 'igq_mmdet.kernels' in str(w.message)]))
+print(found.tolist(), qmodel(x).tolist())
 """
 
 
@@ -66,7 +66,7 @@ def test_the_copy_computes_saves_and_sums_up_as_the_model(tmp_path):
     assert isinstance(integer[0], IntegerLinear)
     assert not isinstance(qmodel[0], IntegerLinear)
     assert set(integer.igq_runtime.values()) == {None}
-    torch.testing.assert_close(integer(x), qmodel(x), rtol=1e-5, atol=1e-5)
+    assert torch.equal(integer(x), qmodel(x))
     igq.save(integer, tmp_path / 'q.safetensors')
     again = igq.load(model, tmp_path / 'q.safetensors')
     assert torch.equal(again(x), qmodel(x))

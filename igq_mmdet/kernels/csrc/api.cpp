@@ -1,4 +1,4 @@
-// The C functions that igq_mmdet/runtime/library.py calls.
+// The C functions that igq_mmdet/kernels/library.py calls.
 
 #include "api.h"
 
@@ -45,6 +45,42 @@ void igq_conv(int isa, const float *x, const Conv *shape, const Codes *how,
 void igq_attention(int isa, const float *qkv, const Attention *shape,
                    float *out, int threads) {
     CALL(isa, attention(qkv, *shape, out, threads));
+}
+
+void igq_values(int isa, const float *x, int64_t rows, int64_t columns,
+                const Codes *how, int64_t kind, float *out, int threads) {
+    CALL(isa, values(x, rows, columns, *how, kind, out, threads));
+}
+
+void igq_weight_values(int isa, const uint8_t *codes, int64_t rows,
+                       int64_t columns, const float *zero, const float *scale,
+                       float *out, int threads) {
+    CALL(isa, weight_values(codes, rows, columns, zero, scale, out, threads));
+}
+
+void igq_rescale(int isa, float *y, int64_t rows, int64_t channels,
+                 int64_t size, const float *scale, const float *bias,
+                 int threads) {
+    CALL(isa, rescale(y, rows, channels, size, scale, bias, threads));
+}
+
+void igq_softmax_codes(int isa, float *scores, const Rows *shape,
+                       float *steps, int threads) {
+    CALL(isa, softmax_codes(scores, *shape, steps, threads));
+}
+
+void igq_window_values(int isa, const float *qkv, const Attention *shape,
+                       int64_t first, int64_t count, float *query, float *key,
+                       float *value, int threads) {
+    CALL(isa, window_values(qkv, *shape, first, count, query, key, value,
+                            threads));
+}
+
+void igq_window_outputs(int isa, const float *sums, const float *steps,
+                        const Attention *shape, int64_t first, int64_t count,
+                        float *out, int threads) {
+    CALL(isa,
+         window_outputs(sums, steps, *shape, first, count, out, threads));
 }
 }
 #else

@@ -42,6 +42,16 @@ struct Attention {
     int32_t shift, wide;               // of codes into int8; over 7 bits
 };
 
+// Rows of attention maps: score * factor + term 0 + term 1, then softmax.
+struct Rows {
+    int64_t size[4], width;      // rows lie in four dimensions
+    int64_t stride[2][4];        // of the terms in these; widths are dense
+    const float *term[2];        // or null
+    const float *edges, *row_scale;
+    int64_t groups;
+    float factor, top;
+};
+
 #define IGQ_KERNELS(ISA)                                                      \
     namespace ISA {                                                           \
     int64_t conv_panel();                                                     \
@@ -53,6 +63,17 @@ struct Attention {
     void conv(const float *, const Conv &, Codes, const Weights &, float *,   \
               int);                                                           \
     void attention(const float *, const Attention &, float *, int);           \
+    void values(const float *, int64_t, int64_t, Codes, int64_t, float *,     \
+                int);                                                         \
+    void weight_values(const uint8_t *, int64_t, int64_t, const float *,      \
+                       const float *, float *, int);                          \
+    void rescale(float *, int64_t, int64_t, int64_t, const float *,           \
+                 const float *, int);                                         \
+    void softmax_codes(float *, const Rows &, float *, int);                  \
+    void window_values(const float *, const Attention &, int64_t, int64_t,    \
+                       float *, float *, float *, int);                       \
+    void window_outputs(const float *, const float *, const Attention &,      \
+                        int64_t, int64_t, float *, int);                      \
     }
 IGQ_KERNELS(avx2)
 IGQ_KERNELS(avx512)

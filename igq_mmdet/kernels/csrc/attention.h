@@ -3,34 +3,6 @@
 
 typedef uint8_t Bytes __attribute__((vector_size(16), aligned(1)));
 
-static inline F larger(F a, F b) { return a > b ? a : b; }
-
-template <class T> static inline float across(F v, T combine) {
-    float lanes[16];
-    std::memcpy(lanes, &v, sizeof lanes);
-    for (int half = 8; half; half /= 2)
-        for (int i = 0; i < half; ++i)
-            lanes[i] = combine(lanes[i], lanes[i + half]);
-    return lanes[0];
-}
-
-// e^x for x <= 0, to 2 units in the last place; 0 below -87.
-static inline F exponential(F x) {
-    const F magic = F{} + 12582912.0f;  // adding it rounds to an integer
-    const V tiny = x < -87.0f;
-    const F whole = (x * 1.44269504f + magic) - magic;
-    const F r = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
-    F p = F{} + 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
-    const V power = (__builtin_convertvector(whole, V) + 127) << 23;
-    return (F)((V)(p * (F)power) & ~tiny);
-}
-
 // Codes of one head of one token; ``shift`` moves them into int8.
 static inline void head_codes(const float *__restrict x, int64_t depth,
                               const float how[3], int shift,
@@ -107,7 +79,7 @@ struct Window {
             s.bias + (head * length + n) * runs * 16;
         const float *mask =
             s.mask ? s.mask + (window * length + n) * runs * 16 : nullptr;
-        F top = F{} - 3e38f;
+        F top = F{} - __builtin_inff();
         for (int64_t j = 0; j < runs; ++j) {
             V acc = {};
             const uint8_t *k = key.data() + j * 64;
@@ -121,29 +93,16 @@ struct Window {
             *(F *)(scores.data() + 16 * j) = y;
             top = larger(top, y);
         }
-        const float most =
-            across(top, [](float a, float b) { return a > b ? a : b; });
-        F total = {};
-        for (int64_t j = 0; j < runs; ++j) {
-            F *y = (F *)(scores.data() + 16 * j);
-            *y = exponential(*y - most);
-            total += *y;
-        }
-        const float sum =
-            across(total, [](float a, float b) { return a + b; });
-        int64_t group = 0;
-        while (group + 1 < s.groups && s.edges[group] < 1.0f / sum) ++group;
-        const float step = s.row_scale[group];
+        const RowGroups groups = {s.groups, s.edges, s.row_scale, s.top};
         uint8_t *codes = weights.data() + n * runs * 16;
         V count = {};
-        const F magic = F{} + 12582912.0f;
-        for (int64_t j = 0; j < runs; ++j) {
-            F p = *(F *)(scores.data() + 16 * j) / sum / step;
-            p = (p > s.top ? F{} + s.top : p);
-            const V code = __builtin_convertvector((p + magic) - magic, V);
-            count += code;
-            *(Bytes *)(codes + 16 * j) = __builtin_convertvector(code, Bytes);
-        }
+        const float step =
+            softmax_row(scores.data(), runs, top, groups, [&](int64_t j, F p) {
+                const V code = __builtin_convertvector(p, V);
+                count += code;
+                *(Bytes *)(codes + 16 * j) =
+                    __builtin_convertvector(code, Bytes);
+            });
         int32_t all = 0;
         for (int i = 0; i < 16; ++i) all += count[i];
         *sum_of_codes = all;

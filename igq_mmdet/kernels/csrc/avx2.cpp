@@ -22,6 +22,10 @@ static constexpr int MR = 3;
 
 #include "conv.h"
 
+#include "softmax.h"
+
 #include "attention.h"
+
+#include "simulate.h"
 }
 #endif

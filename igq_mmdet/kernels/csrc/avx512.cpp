@@ -23,6 +23,10 @@ static constexpr int MR = 12;
 
 #include "conv.h"
 
+#include "softmax.h"
+
 #include "attention.h"
+
+#include "simulate.h"
 }
 #endif

@@ -22,18 +22,21 @@ void codes(const float *x, int64_t rows, int64_t columns, Codes how,
         codes_of_row(x + n * columns, columns, how, out + n * columns);
 }
 
-// Minimum and maximum of each column; every thread takes a run of rows.
+// Minimum and maximum of each column, NaN where a column has one; every
+// thread takes a run of rows.
 void column_bounds(const float *x, int64_t rows, int64_t columns, float *low,
                    float *high, int threads) {
     const int64_t most = rows / 64 + 1;
     if (threads > most) threads = (int)most;
     std::vector<float> every(2 * columns * threads);
+    std::vector<int32_t> not_numbers(columns * threads);
 #pragma omp parallel num_threads(threads)
     {
         const int t = omp_get_thread_num(), all = omp_get_num_threads();
         const int64_t begin = rows * t / all, end = rows * (t + 1) / all;
         float *__restrict lo = every.data() + 2 * columns * t;
         float *__restrict hi = lo + columns;
+        int32_t *__restrict bad = not_numbers.data() + columns * t;
         for (int64_t c = 0; c < columns; ++c) {
             lo[c] = __builtin_inff();
             hi[c] = -__builtin_inff();
@@ -52,6 +55,8 @@ void column_bounds(const float *x, int64_t rows, int64_t columns, float *low,
                 h1 = h1 > h2 ? h1 : h2;
                 lo[c] = l1 < lo[c] ? l1 : lo[c];
                 hi[c] = h1 > hi[c] ? h1 : hi[c];
+                bad[c] |= (a[c] != a[c]) | (b[c] != b[c]) | (d[c] != d[c]) |
+                          (e[c] != e[c]);
             }
         }
         for (; n < end; ++n) {
@@ -59,6 +64,7 @@ void column_bounds(const float *x, int64_t rows, int64_t columns, float *low,
             for (int64_t c = 0; c < columns; ++c) {
                 lo[c] = a[c] < lo[c] ? a[c] : lo[c];
                 hi[c] = a[c] > hi[c] ? a[c] : hi[c];
+                bad[c] |= a[c] != a[c];
             }
         }
     }
@@ -70,5 +76,8 @@ void column_bounds(const float *x, int64_t rows, int64_t columns, float *low,
             if (own[c] < low[c]) low[c] = own[c];
             if (own[columns + c] > high[c]) high[c] = own[columns + c];
         }
+        for (int t = 0; t < threads; ++t)
+            if (not_numbers[columns * t + c])
+                low[c] = high[c] = __builtin_nanf("");
     }
 }
