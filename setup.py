@@ -26,7 +26,7 @@ def read_readme() -> str:
 CSRC = 'igq_mmdet/kernels/csrc'
 # Plain C, loaded with ctypes: neither torch nor Python.h is needed. Compiled
 # with OpenMP but not linked to one, since torch brings its own. Without a
-# compiler the installation succeeds, and integer layers run in torch.
+# compiler the installation succeeds, and quantized layers run in torch.
 KERNELS = Extension(
     'igq_mmdet.kernels._kernels',
     [f'{CSRC}/{name}.cpp' for name in ('api', 'avx2', 'avx512')],
