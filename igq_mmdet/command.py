@@ -5,10 +5,9 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 from .errors import IGQError
+from .interruption import Interrupted, interruptible
 
 P = ParamSpec('P')
-
-INTERRUPTED = 130  # 128 + SIGINT, what shells report
 
 
 def run_command(
@@ -23,15 +22,18 @@ def run_command(
         kwargs: For ``run``.
 
     Returns:
-        int: 1 after an :class:`IGQError`, 130 after Ctrl-C, each with one
-        line on stderr. Any other exception is a bug and passes through.
+        int: 1 after an :class:`IGQError`, 130 after Ctrl-C, 143 after
+        SIGTERM, each with one line on stderr. Any other exception is a bug
+        and passes through.
     """
     try:
-        return run(*args, **kwargs) or 0
+        with interruptible():
+            return run(*args, **kwargs) or 0
     except IGQError as error:
         # reasons that others gave may span lines
         print('error:', ' '.join(str(error).split()), file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
-        return INTERRUPTED
+    except Interrupted as interrupted:
+        advice = interrupted.advice and f'; {interrupted.advice}'
+        print(f'interrupted{advice}', file=sys.stderr)
+        return interrupted.exit_status

@@ -12,6 +12,7 @@ from typing import Any
 import igq_mmdet as igq
 from igq_mmdet.calibration.perturbation import CANDIDATES
 from igq_mmdet.command import run_command
+from igq_mmdet.interruption import advising
 from igq_mmdet.quantizers import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,6 +77,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--work-dir', default='work_dirs/ptq', help='for igq_report.json'
     )
+    parser.add_argument(
+        '--resume',
+        action='store_true',
+        help='go on with an interrupted run of the same arguments: what '
+        'is finished in --work-dir is not computed again',
+    )
+    parser.add_argument(
+        '--no-predictions',
+        action='store_true',
+        help='do not keep what is predicted on every image in --work-dir',
+    )
     parser.add_argument('--save', help='write the quantized checkpoint here')
     parser.add_argument('--load', help='evaluate a quantized checkpoint')
     parser.add_argument('--skip-float', action='store_true')
@@ -129,6 +141,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('--save writes one model; give one --seed')
     if args.save and args.compare:
         parser.error('--save writes one setting; leave --compare out')
+    if args.resume and args.no_predictions:
+        parser.error('--resume needs predictions; leave --no-predictions out')
     if args.method and args.compare:
         parser.error('--compare names the methods; leave --method out')
     if not args.allocate:
@@ -190,6 +204,13 @@ def settings(args: argparse.Namespace) -> list[igq.QuantSpec]:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluates what was asked for and prints the table."""
+    with advising(
+        f'finished work is kept in {args.work_dir}, --resume goes on with it'
+    ):
+        _run(args)
+
+
+def _run(args: argparse.Namespace) -> None:
     from igq_mmdet.engine.cli import check_writable, load_config
     from igq_mmdet.engine.experiment import Experiment
     from igq_mmdet.engine.runner import use_threads
@@ -214,6 +235,7 @@ def run(args: argparse.Namespace) -> None:
     config = load_config(args.config, args.cfg_options)
     experiment = Experiment(config, args.work_dir, args.quiet)
     experiment.integer = args.runtime == 'integer'
+    experiment.keep(args.resume, not args.no_predictions)
     if args.checkpoint:
         experiment.load_float(args.checkpoint)
     with_float = bool(args.checkpoint) and not args.skip_float

@@ -5,6 +5,7 @@ import io
 import os
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mmengine.config import Config
@@ -14,18 +15,20 @@ from tqdm import tqdm
 from .. import checkpoint as checkpoints
 from ..calibration.allocation import Allocation
 from ..coverage import traced_coverage
-from ..errors import DataError
+from ..errors import DataError, IGQError
 from ..report import Report, run_name, write_report
 from ..runtime import to_integer
 from ..spec import QuantSpec
 from .allocate import allocate_detector
 from .calib_config import calibration_set
+from .calibrated_models import CalibratedModels
 from .calibration_forward import calibration_forward
 from .calibration_set import CalibrationSet
 from .evaluation_set import evaluation_set, unreadable_image
 from .float_checkpoint import load_float_checkpoint
+from .kept_run import KeptRun
 from .progress_hook import ProgressHook
-from .ptq import DetectorCalibration, checkpoint_info
+from .ptq import DetectorCalibration
 from .runner import build_runner, prepare_config
 from .subject import subject
 
@@ -37,6 +40,10 @@ class Experiment:
         config (Config): A test config; it is changed.
         work_dir (str): For logs and the report.
         quiet (bool): No progress bars. Defaults to False.
+
+    Attributes:
+        integer (bool): Evaluate on integer codes.
+        kept (KeptRun, optional): What makes it resumable.
 
     Raises:
         SpecError: The config cannot be built or evaluates nothing.
@@ -56,7 +63,8 @@ class Experiment:
         self.config = config
         self.detector: nn.Module = self.runner.model
         self.report = Report(subject(config, self.evaluation))
-        self.integer = False  # evaluate on integer codes
+        self.integer = False
+        self.kept: KeptRun | None = None
         self._coverage: dict[Any, dict[str, Any]] = {}
 
     @property
@@ -64,6 +72,22 @@ class Experiment:
         """Bytes of the float detector's state."""
         state = self.detector.state_dict().values()
         return sum(value.nbytes for value in state)
+
+    def keep(self, resume: bool = False, predictions: bool = True) -> None:
+        """Makes settings resumable, see :class:`KeptRun`.
+
+        Args:
+            resume (bool): Go on with what is in the work dir.
+            predictions (bool): Keep those of every image.
+        """
+        self.kept = KeptRun(
+            self.runner.work_dir,
+            self.config,
+            self.evaluation,
+            resume,
+            predictions,
+            self.quiet,
+        )
 
     def load_float(self, filename: str) -> None:
         """Loads the float weights.
@@ -94,7 +118,7 @@ class Experiment:
 
     def run_float(self) -> None:
         """Evaluates the float detector."""
-        metrics, seconds = self.evaluate(self.detector, 'float')
+        metrics, seconds = self.evaluate(self.detector, 'float', 0)
         self.report.set_float(metrics, self.float_bytes, seconds)
 
     def run_settings(
@@ -124,23 +148,25 @@ class Experiment:
         calibration = DetectorCalibration(
             self.detector, images, specs, self._bar
         )
-        settings: list[tuple[QuantSpec, Allocation | None]] = []
+        models = CalibratedModels(calibration, self.config)
+        if self.kept is not None:
+            models = self.kept.models(calibration)
+        allocate = partial(self._allocate, calibration, options=allocation)
+        settings = []
         for spec in specs:
-            settings.append((spec, None))
+            settings.append(models.setting(spec))
             if allocation is not None and spec.method == 'igq':
-                found = self._allocate(calibration, spec, allocation)
-                settings.append((found.spec, found))
-        *others, (spec, chosen_by) = settings
-        last, last_record = calibration.apply(spec)
+                settings.append(models.setting(spec, allocate, allocation))
+        *others, last = settings
+        last_model, about = last.build()
         if save is not None:
-            info = checkpoint_info(last_record, self.config.pretty_text)
-            checkpoints.save(last, save, info)
+            checkpoints.save(last_model, save, about)
         if with_float:
             self.run_float()
-        for other, other_by in others:
-            qmodel, record = calibration.apply(other)
-            self._run(qmodel, record.to_dict(), other_by)
-        self._run(last, last_record.to_dict(), chosen_by)
+        for setting in others:
+            model, record = setting.build()
+            self._run(model, record['calibration'], setting.allocation)
+        self._run(last_model, about['calibration'], last.allocation)
 
     def run_checkpoint(self, filename: str, with_float: bool = False) -> None:
         """Evaluates a quantized checkpoint.
@@ -157,13 +183,15 @@ class Experiment:
         self._run(qmodel, loaded.info.get('calibration', {}))
 
     def evaluate(
-        self, model: nn.Module, label: str
+        self, model: nn.Module, label: str, seed: int | None = None
     ) -> tuple[dict[str, Any], float]:
         """Runs the test loop on a model.
 
         Args:
             model (nn.Module): A detector, float or quantized.
             label (str): For the progress bar.
+            seed (int, optional): Of the calibration images; with ``kept``,
+                predictions are kept under label and seed.
 
         Returns:
             tuple[dict, float]: Metrics and seconds.
@@ -174,13 +202,18 @@ class Experiment:
         if self.progress is not None:
             self.progress.label = label
         self.runner.model = model
+        kept = None
+        if self.kept is not None and seed is not None:
+            kept = self.kept.evaluation(self.runner, model, label, seed)
         start = time.perf_counter()
         try:
             with contextlib.redirect_stdout(io.StringIO()):
+                if kept is not None:
+                    return kept.run(self.runner.test)
                 metrics = self.runner.test()
         except Exception as error:
             path = unreadable_image(error)
-            if path is None:
+            if path is None or isinstance(error, IGQError):
                 raise
             raise DataError(
                 f'{path}: evaluation image does not decode; replace it'
@@ -201,7 +234,7 @@ class Experiment:
         self,
         calibration: DetectorCalibration,
         spec: QuantSpec,
-        options: Mapping[str, Any],
+        options: Mapping[str, Any] | None,
     ) -> Allocation:
         def bar(jobs: Any) -> Any:
             label = f'allocation {run_name(spec)}'
@@ -214,11 +247,12 @@ class Experiment:
         self,
         qmodel: nn.Module,
         calibration: Mapping[str, Any],
-        allocation: Allocation | None = None,
+        allocation: Mapping[str, Any] | None = None,
     ) -> None:
         spec: Any = qmodel.igq_spec
         model = to_integer(qmodel) if self.integer else qmodel
-        metrics, seconds = self.evaluate(model, run_name(spec))
+        seed = calibration.get('seed', 0)
+        metrics, seconds = self.evaluate(model, run_name(spec), seed)
         run = self.report.add_run(qmodel, metrics, calibration, seconds)
         run['runtime'] = 'integer' if self.integer else 'simulated'
         if self.integer:
@@ -226,7 +260,7 @@ class Experiment:
             run['not_integer'] = {k: v for k, v in reasons if v is not None}
         run['coverage'] = self._covered(qmodel, spec)
         if allocation is not None:
-            run['allocation'] = allocation.to_dict()
+            run['allocation'] = dict(allocation)
         self.write()
 
     def _covered(self, qmodel: nn.Module, spec: QuantSpec) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from mmengine.dist import is_main_process
@@ -13,15 +14,18 @@ from torch import nn
 from .. import checkpoint as checkpoints
 from ..errors import CheckpointError, SpecError
 from ..registry import HOOKS
-from ..report import Report, write_report
+from ..report import Report, run_name, write_report
 from ..report.summary import summary
 from ..spec import QuantSpec
 from .allocate import allocate_detector
 from .calib_config import calibration_set
+from .calibrated_models import CalibratedModels
 from .float_checkpoint import QUANTIZED, misfit
 from .inner_detector import inner_detector, put_inner_detector
+from .kept_evaluation import KeptEvaluation
+from .kept_run import KeptRun
 from .precise_coco_metric import report_unrounded
-from .ptq import DetectorCalibration, checkpoint_info
+from .ptq import DetectorCalibration
 from .subject import subject
 
 
@@ -46,6 +50,11 @@ class IGQHook(Hook):
         allocate (dict, optional): Allocate groups layer by layer under the
             BOPs of ``spec``; fields ``candidates``, ``others`` and
             ``copies`` of :func:`igq_mmdet.allocate`, or empty.
+        predictions (bool): When testing, keep the predictions on every
+            image in the work dir. Defaults to False.
+        resume (bool): When testing, go on with what an interrupted test
+            of the same settings kept there, and keep predictions. Defaults
+            to False.
 
     Raises:
         SpecError: Neither a spec nor a quantized checkpoint, or both and
@@ -63,11 +72,16 @@ class IGQHook(Hook):
         calib: Mapping[str, Any] | None = None,
         save: str | None = None,
         allocate: Mapping[str, Any] | None = None,
+        predictions: bool = False,
+        resume: bool = False,
     ) -> None:
         self.spec = None if spec is None else QuantSpec.from_dict(spec)
         self.calib = calib
         self.save = save
         self.allocate = allocate
+        self.predictions = predictions or resume
+        self.resume = resume
+        self._kept: KeptEvaluation | None = None
         self._float: nn.Module | None = None
         self._loaded: checkpoints.QuantCheckpoint | None = None
         self._misfit: str | None = None
@@ -104,7 +118,7 @@ class IGQHook(Hook):
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Puts the quantized copy in place."""
-        self._enter(runner, runner.test_loop)
+        self._enter(runner, runner.test_loop, testing=True)
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Puts the quantized copy in place."""
@@ -122,26 +136,45 @@ class IGQHook(Hook):
         """Puts the float model back and writes the report."""
         self._leave(runner, metrics)
 
-    def _enter(self, runner: Runner, loop: Any) -> None:
+    def _enter(self, runner: Runner, loop: Any, testing: bool = False) -> None:
         if self._misfit is not None:
             raise CheckpointError(f'{runner._load_from}: {self._misfit}')
         if self._float is not None:  # the last evaluation was broken off
             put_inner_detector(runner, self._float)
+        if self._kept is not None:
+            self._kept.stop()
+            self._kept = None
         report_unrounded(loop.evaluator)
         self._subject = subject(runner.cfg, loop.dataloader.dataset)
         self._float = inner_detector(runner.model)
+        evaluation, kept = loop.dataloader.dataset, None
+        if self.predictions and testing:
+            kept = KeptRun(
+                runner.work_dir, runner.cfg, evaluation, self.resume
+            )
         if self._loaded is not None:
             qmodel = checkpoints.restore(self._float, self._loaded)
             self._calibration = self._loaded.info.get('calibration', {})
         else:
-            evaluation = loop.dataloader.dataset
-            qmodel = self._calibrate(runner, self._float, evaluation)
+            qmodel = self._calibrate(runner, self._float, evaluation, kept)
         runner.logger.info(f'quantized:\n{summary(qmodel)}')
         put_inner_detector(runner, qmodel)
+        if kept is not None:
+            name, seed = (
+                run_name(qmodel.igq_spec),
+                self._calibration.get('seed', 0),
+            )
+            self._kept = kept.evaluation(runner, qmodel, name, seed)
+        if self._kept is not None:
+            self._kept.start()
         self._started = time.perf_counter()
 
     def _calibrate(
-        self, runner: Runner, detector: nn.Module, evaluation: Any
+        self,
+        runner: Runner,
+        detector: nn.Module,
+        evaluation: Any,
+        kept: KeptRun | None,
     ) -> nn.Module:
         if self.spec is None:
             raise SpecError(
@@ -151,23 +184,29 @@ class IGQHook(Hook):
             self.calib, runner.cfg.get('calib_dataset'), evaluation
         )
         calibration = DetectorCalibration(detector, images, [self.spec])
-        spec = self.spec
+        models = CalibratedModels(calibration, runner.cfg)
+        if kept is not None:
+            models = kept.models(calibration)
+        allocate = None
         if self.allocate is not None:
             # all processes find the same; one of them keeps what it found
             folder = runner.work_dir if is_main_process() else None
-            allocation = allocate_detector(
-                calibration, spec, self.allocate, folder
+            allocate = partial(
+                allocate_detector,
+                calibration,
+                options=self.allocate,
+                folder=folder,
             )
-            spec, self._allocation = allocation.spec, allocation.to_dict()
-        qmodel, record = calibration.apply(spec)
-        self._calibration = record.to_dict()
+        setting = models.setting(self.spec, allocate, self.allocate)
+        self._allocation = setting.allocation
+        qmodel, about = setting.build()
+        self._calibration = record = about['calibration']
         runner.logger.info(
-            f'calibrated on images {list(record.image_ids)} '
-            f'(seed {record.seed}) in {record.seconds:.1f} s'
+            f'calibrated on images {record["image_ids"]} '
+            f'(seed {record["seed"]}) in {record["seconds"]:.1f} s'
         )
         if self.save is not None:
-            info = checkpoint_info(record, runner.cfg.pretty_text)
-            checkpoints.save(qmodel, self.save, info)
+            checkpoints.save(qmodel, self.save, about)
             runner.logger.info(f'saved {self.save}')
         return qmodel
 
@@ -176,13 +215,13 @@ class IGQHook(Hook):
         qmodel = inner_detector(runner.model)
         put_inner_detector(runner, self._float)
         self._float = None
+        metrics, seconds = metrics or {}, time.perf_counter() - self._started
+        if self._kept is not None:
+            metrics, seconds = self._kept.finish(metrics)
+            self._kept.stop()
+            self._kept = None
         report = Report(self._subject)
-        run = report.add_run(
-            qmodel,
-            metrics or {},
-            self._calibration,
-            time.perf_counter() - self._started,
-        )
+        run = report.add_run(qmodel, metrics, self._calibration, seconds)
         if self._allocation is not None:
             run['allocation'] = self._allocation
         path = os.path.join(runner.work_dir, 'igq_report.json')

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from torch import nn
@@ -45,7 +46,7 @@ class CalibrationRecord:
 class DetectorCalibration:
     """Statistics of one float detector on one set of images.
 
-    They are collected once and serve every setting.
+    They are collected once, when first needed, and serve every setting.
 
     Args:
         detector (nn.Module): A float mmdet detector; it is not changed.
@@ -57,8 +58,9 @@ class DetectorCalibration:
 
     Raises:
         SpecError: A setting does not fit the detector.
-        CalibrationError: A layer without data, NaN or infinity.
-        DataError: An image cannot be read.
+        CalibrationError: When collecting: a layer without data, NaN or
+            infinity.
+        DataError: When collecting: an image cannot be read.
     """
 
     def __init__(
@@ -70,18 +72,26 @@ class DetectorCalibration:
     ) -> None:
         self.detector = detector
         self.images = images
-        start = time.perf_counter()
+        self.specs = specs
+        self.progress = progress
+        self.seconds = 0.0
         for spec in specs:
             make_plan(detector, spec)
-        others = (quantize(detector, spec) for spec in specs[1:])
-        with closing(progress(images)) as batches:
-            self.statistics: Statistics = collect(
-                quantize(detector, specs[0]),
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Collected when first asked for."""
+        start = time.perf_counter()
+        first, *others = self.specs
+        with closing(self.progress(self.images)) as batches:
+            found = collect(
+                quantize(self.detector, first),
                 batches,
                 calibration_forward,
-                others,
+                (quantize(self.detector, spec) for spec in others),
             )
         self.seconds = time.perf_counter() - start
+        return found
 
     def apply(self, spec: QuantSpec) -> tuple[nn.Module, CalibrationRecord]:
         """A calibrated, frozen copy of the detector.
@@ -92,9 +102,10 @@ class DetectorCalibration:
         Returns:
             tuple[nn.Module, CalibrationRecord]: Model and record.
         """
+        statistics = self.statistics
         start = time.perf_counter()
         qmodel = quantize(self.detector, spec)
-        fit(qmodel, self.statistics)
+        fit(qmodel, statistics)
         freeze(qmodel)
         seconds = self.seconds + time.perf_counter() - start
         record = CalibrationRecord(

@@ -224,3 +224,44 @@ def test_calibrating_on_evaluation_images(few_images, tmp_path):
     runner.test()
     calibration = report_of(tmp_path)['runs'][0]['calibration']
     assert calibration['evaluation_images'] == calibration['image_ids'] != []
+
+
+class StopAt(Hook):
+    """What Ctrl-C does in the middle of a test."""
+
+    def before_test_iter(self, runner, batch_idx, data_batch=None):
+        if batch_idx == 3:
+            raise KeyboardInterrupt
+
+
+def test_resumes_a_test(few_images, calibrated, tmp_path):
+    keeps = hook(spec=FIELDS, predictions=True)
+    runner = build(few_images(), tmp_path, keeps)
+    runner.register_hook(StopAt())
+    with pytest.raises(KeyboardInterrupt):
+        runner.test()
+    assert not (tmp_path / 'igq_report.json').exists()
+    path = tmp_path / 'predictions/igq-12-w4a4.jsonl'
+    before = path.read_bytes()
+    assert before.count(b'\n') == 4
+    # it takes up the images that are left, then has nothing left to do
+    for left in (5, 0):
+        resumes = hook(spec=FIELDS, resume=True)
+        runner = build(few_images(), tmp_path, resumes)
+        seen = []
+        runner.register_hook(Counting(seen))
+        metrics = runner.test()
+        assert metrics == calibrated.metrics and len(seen) == left
+        (run,) = report_of(tmp_path)['runs']
+        assert run['metrics'] == metrics
+        assert path.read_bytes().startswith(before)
+
+
+class Counting(Hook):
+    """Counts batches."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def after_test_iter(self, runner, batch_idx, **kwargs):
+        self.seen.append(batch_idx)

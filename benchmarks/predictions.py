@@ -1,0 +1,65 @@
+"""What it costs to keep the predictions of an evaluation.
+
+    python -m benchmarks.predictions
+
+evaluates images of the demo with and without, in turns. Seconds are those of
+this process alone.
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = 'configs/demo/mask-rcnn_swin-mini_demo.py'
+CHECKPOINT = 'demo/swin_mini_mask_rcnn.safetensors'
+
+
+def main() -> None:
+    """Measures and prints one line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--images', type=int, default=56)
+    parser.add_argument('--rounds', type=int, default=5)
+    args = parser.parse_args()
+
+    from igq_mmdet.engine.cli import load_config
+    from igq_mmdet.engine.experiment import Experiment
+
+    from .timing import CLOCKS, alternate
+
+    os.chdir(ROOT)
+    option = f'test_dataloader.dataset.indices={args.images}'
+    with tempfile.TemporaryDirectory() as folder:
+        config = load_config(CONFIG, [option])
+        experiment = Experiment(config, folder, quiet=True)
+        experiment.load_float(CHECKPOINT)
+        model = experiment.detector
+
+        def keep() -> None:
+            experiment.keep()  # a new run, which replaces the last one
+            experiment.evaluate(model, 'float', 0)
+
+        steps = {
+            'without': lambda: experiment.evaluate(model, 'float'),
+            'with': keep,
+        }
+        seconds = alternate(steps, args.rounds, CLOCKS['cpu'])
+        path = Path(folder) / 'predictions/float.jsonl'
+        size = path.stat().st_size
+    per_image = {
+        name: 1e3 * median(values) / args.images
+        for name, values in seconds.items()
+    }
+    extra = per_image['with'] - per_image['without']
+    print(
+        f'{args.images} images: {per_image["without"]:.1f} ms an image, '
+        f'keeping predictions adds {extra:.1f} ms '
+        f'({100 * extra / per_image["without"]:.1f} %) and '
+        f'{size / args.images / 1e3:.1f} kB'
+    )
+
+
+if __name__ == '__main__':
+    main()
