@@ -1,6 +1,7 @@
 """Packaging of igq_mmdet."""
 
 import re
+import runpy
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
@@ -24,6 +25,7 @@ def read_readme() -> str:
 
 
 CSRC = 'igq_mmdet/kernels/csrc'
+SOURCES = runpy.run_path(str(ROOT / 'igq_mmdet/kernels/sources.py'))
 # Plain C, loaded with ctypes: neither torch nor Python.h is needed. Compiled
 # with OpenMP but not linked to one, since torch brings its own. Without a
 # compiler the installation succeeds, and quantized layers run in torch.
@@ -44,6 +46,9 @@ KERNELS = Extension(
         )
     ],
     language='c++',
+    define_macros=[
+        ('IGQ_SOURCES', f'"{SOURCES["fingerprint"](ROOT / CSRC)}"')
+    ],
     extra_compile_args=[
         '-std=c++17',
         '-O3',

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .sources import fingerprint
+
 NAME = '_kernels'  # setup.py builds igq_mmdet/kernels/_kernels*.so
 # 'avx512', 'avx2' or 'none': at most this instruction set
 LIMIT = 'IGQ_MMDET_ISA'
@@ -182,12 +184,18 @@ def library(limit: str | None = None) -> Library | None:
             _share_openmp()
             handle = ctypes.CDLL(str(found[0]))
             best = int(handle.igq_instruction_set())
+            stale = _stale(handle)
         except (OSError, AttributeError) as error:
             reason = f'the compiled kernels do not load ({error})'
         else:
-            if best:
+            if best and not stale:
                 return Library(handle, min(best, SETS.index(limit)))
             reason = 'this processor has neither AVX-512 VNNI nor AVX2'
+            if stale:
+                reason = (
+                    'the compiled kernels are older than their sources; '
+                    'python setup.py build_ext --inplace renews them'
+                )
     warnings.warn(
         f'igq_mmdet.kernels: {reason}; quantized layers run in torch, with '
         'the same results: integer ones slower than float, simulated ones '
@@ -195,6 +203,17 @@ def library(limit: str | None = None) -> Library | None:
         stacklevel=2,
     )
     return None
+
+
+def _stale(handle: Any) -> bool:
+    """Whether a library was made of other sources than lie beside it."""
+    sources = Path(__file__).parent / 'csrc'
+    if not sources.is_dir():
+        return False
+    if not hasattr(handle, 'igq_sources'):
+        return True
+    handle.igq_sources.restype = ctypes.c_char_p
+    return bool(handle.igq_sources().decode() != fingerprint(sources))
 
 
 def _share_openmp() -> None:

@@ -16,6 +16,9 @@ static int best() {
 #define CALL(isa, call) ((isa) == 2 ? avx512::call : avx2::call)
 
 extern "C" {
+// Hash of the sources, see igq_mmdet/kernels/sources.py.
+const char *igq_sources() { return IGQ_SOURCES; }
+
 // 2: AVX-512 VNNI, 1: AVX2, 0: none that the kernels know.
 int igq_instruction_set() { return best(); }
 
