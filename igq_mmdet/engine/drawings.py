@@ -2,6 +2,7 @@
 
 import base64
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,13 +81,16 @@ def draw_detections(
     state = np.random.get_state()
     np.random.seed(0)  # it shakes the colours of masks
     try:
-        visualizer.add_datasample(
-            '',
-            small,
-            DetDataSample(pred_instances=instances),
-            draw_gt=False,
-            pred_score_thr=SCORE,
-        )
+        with warnings.catch_warnings():
+            # of boxes that reach over the edge
+            warnings.simplefilter('ignore')
+            visualizer.add_datasample(
+                '',
+                small,
+                DetDataSample(pred_instances=instances),
+                draw_gt=False,
+                pred_score_thr=SCORE,
+            )
     finally:
         np.random.set_state(state)
     return visualizer.get_image()

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from ..browser import chromium  # noqa: F401
 from ..conftest import ROOT
+from ..report.compare.conftest import quantized, write  # noqa: F401
 
 FEW = 'test_dataloader.dataset.indices=8'
 

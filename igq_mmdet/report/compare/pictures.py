@@ -10,6 +10,7 @@ from ..predictions import Predictions, read_predictions
 from .agreement import Agreement, agreement
 from .cohort import Cohort, Run
 
+MOST_REASONS = 3
 HOW = (
     'tools/ptq_coco.py keeps the predictions of an evaluation in its '
     '--work-dir, of the float detector too; run it again with this version, '
@@ -81,8 +82,12 @@ def rankings(
             except DataError as error:
                 reasons[str(error)] = None
     if len(found) == len(cohort.settings()):
-        reasons = {}
-    return found, list(reasons)
+        return found, []
+    said = list(reasons)
+    if len(said) > MOST_REASONS:
+        rest = len(said) - MOST_REASONS
+        said = [*said[:MOST_REASONS], f'and {rest} more']
+    return found, [*said, HOW]
 
 
 def _predictions(run: Run) -> Predictions:

@@ -9,6 +9,8 @@ from torch import nn
 import igq_mmdet as igq
 from igq_mmdet.report import Report, write_report
 
+from ...browser import chromium  # noqa: F401
+
 BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
 DETECTOR = {
     'config': 'small',
