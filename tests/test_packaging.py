@@ -135,6 +135,10 @@ def test_stock_tool_takes_such_a_config(tmp_path):
     assert len(json.loads(report.read_text())['runs']) == 1
 
 
+def clean(tmp_path):
+    return {'cwd': tmp_path, 'env': {'PYTHONPATH': ''}}
+
+
 @pytest.fixture(scope='module')
 def installed(tmp_path_factory):
     """An environment into which the wheel was installed.
@@ -144,30 +148,23 @@ def installed(tmp_path_factory):
     folder are not run.
     """
     folder = tmp_path_factory.mktemp('wheel')
-    run(
-        sys.executable,
-        '-m',
-        'build',
-        '--no-isolation',
-        '--outdir',
-        folder / 'dist',
-        ROOT,
-    )
-    (wheel,) = folder.glob('dist/*.whl')
-    (source,) = folder.glob('dist/*.tar.gz')
+    # out of the checkout, whose metadata pip would take for an installation
+    away = clean(folder)
+    dist, venv = folder / 'dist', folder / 'venv'
+    build = ('-m', 'build', '--no-isolation', '--outdir', dist, ROOT)
+    run(sys.executable, *build, **away)
+    (wheel,) = dist.glob('*.whl')
+    (source,) = dist.glob('*.tar.gz')
     assert source.stat().st_size > 8e6
-    run(sys.executable, '-m', 'venv', folder / 'venv')
-    python = folder / 'venv/bin/python'
-    run(python, '-m', 'pip', 'install', '--no-deps', '--no-index', wheel)
+    run(sys.executable, '-m', 'venv', venv, **away)
+    python = venv / 'bin/python'
+    install = ('-m', 'pip', 'install', '--no-deps', '--no-index', wheel)
+    run(python, *install, **away)
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = Path(run(python, '-c', code).strip())
+    site = Path(run(python, '-c', code, **away).strip())
     packages = sysconfig.get_path('purelib')
     (site / 'big_packages.pth').write_text(f'{packages}\n')
     return python, site / 'igq_mmdet'
-
-
-def clean(tmp_path):
-    return {'cwd': tmp_path, 'env': {'PYTHONPATH': ''}}
 
 
 @pytest.mark.slow
@@ -226,5 +223,7 @@ def test_demo_runs_from_the_wheel(installed, tmp_path):
     report = json.loads((tmp_path / 'work/igq_report.json').read_text())
     (one,) = report['runs']
     assert one['spec']['groups'] == 8
-    assert report['float']['metrics']['coco/bbox_mAP'] > 0.5
-    assert one['metrics']['coco/bbox_mAP'] > 0.2
+    # four of the 56 images that count
+    full = report['float']['metrics']['coco/bbox_mAP']
+    assert full > 0.03
+    assert one['metrics']['coco/bbox_mAP'] > 0.5 * full
