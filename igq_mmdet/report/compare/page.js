@@ -15,7 +15,7 @@
       said.push(mark.dataset.unit);
       for (const [index, value] of some) {
         const row = section.querySelector(`tr[data-s="${index}"]`);
-        said.push(`${(+value).toPrecision(3) * 1}  ${row.dataset.name}`);
+        said.push(`${(+value).toPrecision(3) * 1} ${row.dataset.name}`);
       }
       if (rows.length > some.length) {
         said.push(`and ${rows.length - some.length} more`);
@@ -39,12 +39,14 @@
     if (mark) show(mark, event.clientX, event.clientY);
     else if (!document.activeElement.matches('.mark')) hide();
   });
-  document.addEventListener('focusin', (event) => {
-    if (!event.target.matches('.mark')) { hide(); return; }
-    const box = event.target.getBoundingClientRect();
-    show(event.target, box.left + box.width / 2, box.top + box.height / 2);
-  });
-  document.addEventListener('scroll', hide, true);
+  function follow() { // a focus may scroll: the tip stays with its mark
+    const mark = document.activeElement;
+    if (!mark.matches('.mark')) { hide(); return; }
+    const box = mark.getBoundingClientRect();
+    show(mark, box.left + box.width / 2, box.top + box.height / 2);
+  }
+  document.addEventListener('focusin', follow);
+  document.addEventListener('scroll', follow, true);
 
   // ---- charts: one stop of the Tab key each, arrows inside --------------
   for (const chart of all(document, 'svg.chart')) {
