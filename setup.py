@@ -39,6 +39,7 @@ KERNELS = Extension(
             'vectors',
             'quantize',
             'linear',
+            'grouped',
             'conv',
             'softmax',
             'attention',

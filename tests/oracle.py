@@ -61,23 +61,28 @@ def assign_channel(low, high, lowers, uppers):
     return group
 
 
-def channel_groups(image, lowers, uppers, bits, strict=False, counted=None):
+def channel_groups(
+    image, lowers, uppers, bits, strict=False, counted=None, groups=None
+):
     """Groups and codes of one image (section 2).
 
     Args:
         image: (N, C) nested lists.
         lowers, uppers: G bounds.
         counted: The tokens that statistics are taken from.
+        groups: Where they do not choose the group of each channel.
 
     Returns:
         Groups (C), codes (N, C), values (N, C).
     """
     counted = image if counted is None else counted
     channels = range(len(image[0]))
-    groups = []
-    for c in channels:
-        column = [token[c] for token in counted]
-        groups.append(assign_channel(min(column), max(column), lowers, uppers))
+    if groups is None:
+        columns = [[token[c] for token in counted] for c in channels]
+        groups = [
+            assign_channel(min(column), max(column), lowers, uppers)
+            for column in columns
+        ]
     pairs = [
         qparams(lo, up, bits, strict)
         for lo, up in zip(lowers, uppers, strict=True)
@@ -110,15 +115,20 @@ def row_groups(rows, uppers, bits):
     return groups, codes, values
 
 
-def grouped_integer_linear(image, lowers, uppers, a_bits, weight, bias):
+def grouped_integer_linear(
+    image, lowers, uppers, a_bits, weight, bias, groups=None
+):
     """``s_w sum_i s_i sum_{c in i} (q - z_i)(w - z_w) + b`` (section 2).
 
     Args:
         image: (N, C).
         weight: Codes (D, C), scales (D), zero points (D).
         bias: (D).
+        groups: As in ``channel_groups``.
     """
-    groups, codes, _ = channel_groups(image, lowers, uppers, a_bits)
+    groups, codes, _ = channel_groups(
+        image, lowers, uppers, a_bits, groups=groups
+    )
     pairs = [
         qparams(lo, up, a_bits) for lo, up in zip(lowers, uppers, strict=True)
     ]

@@ -58,6 +58,8 @@ class ConvStruct(ctypes.Structure):
             'out_width',
             'kernel_h',
             'kernel_w',
+            'stride_h',
+            'stride_w',
             'pad_h',
             'pad_w',
             'dilation_h',

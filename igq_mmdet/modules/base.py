@@ -1,7 +1,7 @@
 """What quantized layers share: codes for weights, a record of their work."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -105,28 +105,24 @@ class QuantWeightModule(QuantModule):
         config (LayerConfig): Its settings.
         weight (Tensor): Float weight, taken over, not copied.
         bias (Tensor, optional): Float bias, taken over.
-        channel_axis (int): The axis of output channels.
 
     Attributes:
+        channel_axis (int): The axis of the weight's output channels.
         weight_codes (Tensor): uint8, shape of the weight, once frozen.
         weight_scale (Tensor): (D, 1), float32, once frozen.
         weight_zero_point (Tensor): (D, 1), float32, once frozen.
     """
 
+    channel_axis: ClassVar[int] = 0
     input_quantizer: Any
     weight_codes: Tensor
     weight_scale: Tensor
     weight_zero_point: Tensor
 
     def __init__(
-        self,
-        config: LayerConfig,
-        weight: Tensor,
-        bias: Tensor | None,
-        channel_axis: int = 0,
+        self, config: LayerConfig, weight: Tensor, bias: Tensor | None
     ) -> None:
         super().__init__(config)
-        self.channel_axis = channel_axis
         self.weight: Tensor | None = weight
         self.bias = bias
 

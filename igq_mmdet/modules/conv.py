@@ -3,55 +3,34 @@
 from typing import Any
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..quantizers import StaticQuantizer
-from .base import LayerConfig, QuantWeightModule, take_over
 from .rescale import rescale
+from .static_input import StaticInputModule
 
 
-class QuantConv2d(QuantWeightModule):
+class QuantConv2d(StaticInputModule):
     """Stands for ``nn.Conv2d`` (method, section 4)."""
 
+    SHAPE = (
+        'in_channels',
+        'out_channels',
+        'kernel_size',
+        'stride',
+        'padding',
+        'dilation',
+        'groups',
+        'padding_mode',
+        '_reversed_padding_repeated_twice',
+    )
     in_channels: int
     out_channels: int
-    kernel_size: tuple[int, ...]
     stride: tuple[int, ...]
     padding: str | tuple[int, ...]
     dilation: tuple[int, ...]
     groups: int
     padding_mode: str
     _reversed_padding_repeated_twice: list[int]
-    input_quantizer: StaticQuantizer
-
-    @classmethod
-    def from_float(
-        cls, module: nn.Conv2d, config: LayerConfig
-    ) -> 'QuantConv2d':
-        """Takes over the parameters of a float layer.
-
-        Args:
-            module (nn.Conv2d): The float layer.
-            config (LayerConfig): Its settings.
-        """
-        layer = cls(config, module.weight, module.bias)
-        take_over(
-            layer,
-            module,
-            'in_channels',
-            'out_channels',
-            'kernel_size',
-            'stride',
-            'padding',
-            'dilation',
-            'groups',
-            'padding_mode',
-            '_reversed_padding_repeated_twice',
-        )
-        layer.input_quantizer = StaticQuantizer(
-            config.a_bits, config.strict_zero_point
-        )
-        return layer
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H', W')."""

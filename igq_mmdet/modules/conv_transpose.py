@@ -1,30 +1,40 @@
 """Transposed convolutions with statically quantized inputs."""
 
+from typing import Any
+
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import SpecError
-from ..quantizers import StaticQuantizer
-from .base import LayerConfig, QuantWeightModule, take_over
+from .base import LayerConfig
 from .rescale import rescale
+from .static_input import StaticInputModule
 
 
-class QuantConvTranspose2d(QuantWeightModule):
+class QuantConvTranspose2d(StaticInputModule):
     """Stands for ``nn.ConvTranspose2d`` (method, section 4)."""
 
+    SHAPE = (
+        'in_channels',
+        'out_channels',
+        'kernel_size',
+        'stride',
+        'padding',
+        'output_padding',
+        'dilation',
+    )
+    channel_axis = 1
     in_channels: int
     out_channels: int
-    kernel_size: tuple[int, ...]
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     output_padding: tuple[int, ...]
     dilation: tuple[int, ...]
-    input_quantizer: StaticQuantizer
 
     @classmethod
     def from_float(
-        cls, module: nn.ConvTranspose2d, config: LayerConfig
-    ) -> 'QuantConvTranspose2d':
+        cls, module: Any, config: LayerConfig
+    ) -> 'StaticInputModule':
         """Takes over the parameters of a float layer.
 
         Args:
@@ -40,22 +50,7 @@ class QuantConvTranspose2d(QuantWeightModule):
                 f'{config.name}: a transposed convolution with groups='
                 f'{module.groups} is not supported; exclude it by name'
             )
-        layer = cls(config, module.weight, module.bias, channel_axis=1)
-        take_over(
-            layer,
-            module,
-            'in_channels',
-            'out_channels',
-            'kernel_size',
-            'stride',
-            'padding',
-            'output_padding',
-            'dilation',
-        )
-        layer.input_quantizer = StaticQuantizer(
-            config.a_bits, config.strict_zero_point
-        )
-        return layer
+        return super().from_float(module, config)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H', W')."""

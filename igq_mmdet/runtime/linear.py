@@ -1,78 +1,57 @@
-"""Fully connected layers executed on integer codes (method, section 8)."""
+"""Fully connected layers executed on integer codes."""
 
-import torch
+from typing import Any
+
 from torch import Tensor
 
-from ..kernels.library import Library, library, runs_here
+from ..kernels.library import library, runs_here
 from ..modules.instances import current_instances
 from ..modules.linear import QuantLinear
 from ..quantizers import (
+    ChannelGroupQuantizer,
+    FixedGroupQuantizer,
+    FoldedQuantizer,
     IntegralGroupQuantizer,
     StaticQuantizer,
-    assign_channels,
-    max_code,
 )
-from ..quantizers.uniform import column_bounds
-from .product import exact_product, fits_int32
-from .weights import PANEL, ChannelCodes, IntegerWeight, panels
+from .common_step import CommonStepProduct
+from .grouped import GroupedProduct
+from .integer_form import IntegerForm
+from .weights import IntegerWeight
+
+# quantizer of the input -> how the layer is multiplied
+PRODUCTS: dict[type, Any] = {
+    StaticQuantizer: CommonStepProduct,
+    FoldedQuantizer: CommonStepProduct,
+    IntegralGroupQuantizer: CommonStepProduct,
+    ChannelGroupQuantizer: GroupedProduct,
+    FixedGroupQuantizer: GroupedProduct,
+}
 
 
-class IntegerLinear(QuantLinear):
+class IntegerLinear(IntegerForm, QuantLinear):
     """Computes what a frozen ``QuantLinear`` simulates.
 
-    Equal codes; outputs differ by float summation order only, which the
-    simulation has and this has not.
+    Equal codes; outputs differ by float summation order only.
     """
 
     @classmethod
-    def supports(cls, layer: QuantLinear) -> str | None:
-        """Why a layer cannot run on integers, or None if it can.
-
-        Args:
-            layer (QuantLinear): Calibrated and frozen.
-        """
-        quantizer = layer.input_quantizer
-        if type(quantizer) not in (IntegralGroupQuantizer, StaticQuantizer):
-            return 'its groups have no common step'
-        if not fits_int32(_weight(layer), quantizer):
-            return 'its sums could exceed 32 bits'
+    def refuses(cls, layer: QuantLinear) -> str | None:
+        if type(layer.input_quantizer) not in PRODUCTS:
+            return 'every channel has a step of its own'
         return None
 
-    @classmethod
-    def from_quantized(cls, layer: QuantLinear) -> 'IntegerLinear':
-        """Takes over a frozen layer.
-
-        Args:
-            layer (QuantLinear): One that :meth:`supports`.
-        """
-        own = cls(layer.config, layer.weight_codes, layer.bias)
-        own.adopt_codes(
-            layer.weight_codes, layer.weight_scale, layer.weight_zero_point
-        )
-        own.input_quantizer = layer.input_quantizer
-        own.workload = layer.workload
-        own.prepare()
-        return own
-
-    def prepare(self) -> None:
-        """Lays the weights out for the kernels of this machine."""
-        self._integer = _weight(self)
-        quantizer = self.input_quantizer
-        base = quantizer.scale
-        if isinstance(quantizer, IntegralGroupQuantizer):
-            base = quantizer.base_scale
-        self._base_scale = base
-        self._library = library()
-        if self._library is not None:
-            self._struct = self._integer.struct(
-                panels(self._integer.codes, PANEL), base, self.in_features
-            )
+    def prepare(self, weight: IntegerWeight) -> None:
+        product = PRODUCTS[type(self.input_quantizer)]
+        self.product = product(weight, self.input_quantizer, library())
 
     def forward(self, x: Tensor) -> Tensor:
         """(R, ..., C) to (R, ..., D), float32 on a CPU."""
         if self.observing or not runs_here(x):
             return super().forward(x)
         layout = current_instances()
+        if isinstance(self.input_quantizer, FoldedQuantizer):
+            x = layout.padded_with(x, self.input_quantizer.zero)
         layers_first = layout.layers_first and x.dim() == 4
         if layers_first:
             x = x.transpose(0, 1)
@@ -82,83 +61,8 @@ class IntegerLinear(QuantLinear):
             layout.split(x), layout.split(out), strict=True
         ):
             if len(values):
-                self._one_image(values, counted, target)
+                # as in ``ActivationQuantizer``: nothing counts, so all does
+                self.product(
+                    values, counted if len(counted) else values, target
+                )
         return out.transpose(0, 1) if layers_first else out
-
-    def channel_codes(self, counted: Tensor) -> ChannelCodes:
-        """How the channels of one image are quantized.
-
-        Args:
-            counted (Tensor): The tokens statistics are taken from, (N, C).
-        """
-        quantizer = self.input_quantizer
-        top = max_code(quantizer.bits)
-        if not isinstance(quantizer, IntegralGroupQuantizer):
-            width = (self.in_features,)
-            scale = quantizer.scale.expand(width)
-            return ChannelCodes.of(
-                scale,
-                quantizer.zero_point.expand(width),
-                torch.ones_like(scale),
-                top,
-            )
-        lower, upper = fast_column_bounds(counted, self._library)
-        groups = assign_channels(
-            lower, upper, quantizer.lower, quantizer.upper
-        )
-        return ChannelCodes.of(
-            quantizer.scale[groups],
-            quantizer.zero_point[groups],
-            quantizer.multiple[groups],
-            top,
-        )
-
-    def _one_image(self, values: Tensor, counted: Tensor, out: Tensor) -> None:
-        codes = self.channel_codes(counted if counted.numel() else values)
-        if self._library is None:
-            bytes_ = codes.codes(values)
-            out.copy_(
-                exact_product(bytes_, codes, self._integer, self._base_scale)
-            )
-            return
-        self._library.call(
-            'linear',
-            values,
-            values.shape[0],
-            codes.struct(),
-            self._struct,
-            out,
-            torch.get_num_threads(),
-        )
-
-
-def _weight(layer: QuantLinear) -> IntegerWeight:
-    return IntegerWeight.from_layer(
-        layer.weight_codes,
-        layer.weight_scale,
-        layer.weight_zero_point,
-        layer.bias,
-        layer.config.w_bits,
-    )
-
-
-def fast_column_bounds(
-    x: Tensor, kernels: Library | None
-) -> tuple[Tensor, Tensor]:
-    """Minimum and maximum of each column, in one pass where compiled.
-
-    Args:
-        x (Tensor): float32, (N, C), N at least 1.
-        kernels (Library, optional): What to take it with.
-
-    Returns:
-        tuple[Tensor, Tensor]: (C,) each.
-    """
-    if kernels is None:
-        return column_bounds(x)
-    x = x.contiguous()
-    lower, upper = x.new_empty(2, x.shape[1])
-    kernels.call(
-        'column_bounds', x, *x.shape, lower, upper, torch.get_num_threads()
-    )
-    return lower, upper

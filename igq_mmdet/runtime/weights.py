@@ -1,6 +1,6 @@
 """Weights and channels in the form the integer kernels take."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,20 @@ def panels(codes: Tensor, size: int) -> Tensor:
     padded = F.pad(codes, (0, -width % 4, 0, -rows % size))
     blocks = padded.view(-1, size, padded.shape[1] // 4, 4)
     return blocks.transpose(1, 2).contiguous()
+
+
+def channel_panels(codes: Tensor, size: int) -> Tensor:
+    """Lays channels out so that a kernel can read them in any order.
+
+    Args:
+        codes (Tensor): int8, (D, K).
+        size (int): Rows of a panel.
+
+    Returns:
+        Tensor: int8, (panels, K + 1, size), the last channel zeros.
+    """
+    padded = F.pad(codes, (0, 1, 0, -len(codes) % size))
+    return padded.view(-1, size, padded.shape[1]).transpose(1, 2).contiguous()
 
 
 @dataclass
@@ -81,8 +95,21 @@ class IntegerWeight:
         distance = self.codes.to(torch.int64) - self.zero[:, None]
         return int(distance.abs().sum(1).max()) if len(distance) else 0
 
+    def centred(self) -> 'IntegerWeight':
+        """The same weight, its codes moved so that z_w is 0 if int8 can."""
+        room = 128 - 2 ** (self.bits - 1)
+        shift = self.zero.clamp(-room, room)
+        codes = self.codes.to(torch.int16) - shift[:, None]
+        return replace(
+            self, codes=codes.to(torch.int8), zero=self.zero - shift, _kept=[]
+        )
+
     def struct(
-        self, laid_out: Tensor, base_scale: float | Tensor, inputs: int
+        self,
+        laid_out: Tensor,
+        base_scale: float | Tensor,
+        inputs: int,
+        largest: int = 255,
     ) -> WeightsStruct:
         """The C struct; its tensors live as long as this object.
 
@@ -90,7 +117,11 @@ class IntegerWeight:
             laid_out (Tensor): Codes in panels.
             base_scale (float | Tensor): s_0 of the input.
             inputs (int): K of one tap.
+            largest (int): The largest byte they are multiplied with.
+                Defaults to 255.
         """
+        # whether two products can exceed 16 bits
+        reach = int(self.codes.to(torch.int16).abs().max())
         pad = (0, -len(self.scale) % PANEL)
         zero = F.pad(self.zero, pad)
         low_half = (zero % 2**32 + 2**31) % 2**32 - 2**31  # modulo 2^32
@@ -104,7 +135,7 @@ class IntegerWeight:
             *(tensor.data_ptr() for tensor in self._kept),
             inputs,
             len(self.scale),
-            int(self.bits > 7),
+            int(2 * reach * largest >= 2**15),
         )
 
 
@@ -128,15 +159,34 @@ class ChannelCodes:
 
     @classmethod
     def of(
-        cls, scale: Tensor, zero_point: Tensor, multiple: Tensor, top: int
+        cls,
+        scale: Tensor,
+        zero_point: Tensor,
+        top: int,
+        multiple: Tensor | None = None,
     ) -> 'ChannelCodes':
         """From the parameters of a quantizer, (K,) each."""
+        if multiple is None:
+            multiple = torch.ones_like(scale)
         return cls(
             scale.contiguous(),
             (-zero_point).contiguous(),
             (top - zero_point).contiguous(),
             multiple.contiguous(),
         )
+
+    def of_channels(self, index: Tensor) -> 'ChannelCodes':
+        """Those of some of the channels."""
+        return ChannelCodes(
+            self.scale[index],
+            self.low[index],
+            self.high[index],
+            self.multiple[index],
+        )
+
+    def offset(self) -> Tensor:
+        """``-m z``, what a code of x = 0 is away from 0; int64, (K,)."""
+        return (self.low.double() * self.multiple.double()).to(torch.int64)
 
     def struct(self) -> CodesStruct:
         """The C struct; valid while this object lives."""

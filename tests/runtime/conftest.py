@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from igq_mmdet.kernels.library import SETS
-from igq_mmdet.runtime import conv, library, linear
+from igq_mmdet.runtime import conv_product, library, linear
 
 
 @pytest.fixture(params=SETS)
@@ -16,6 +16,6 @@ def kernels(request, monkeypatch):
         found = library(request.param)
     if (found.name if found else 'none') != request.param:
         pytest.skip(f'no {request.param} here')
-    for module in (conv, linear):
+    for module in (conv_product, linear):
         monkeypatch.setattr(module, 'library', lambda: found)
     return request.param

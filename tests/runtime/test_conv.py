@@ -53,6 +53,39 @@ def test_conv_equals_the_simulation(
     check(IntegerConv2d, layer, rand(3, channels, *size))
 
 
+@pytest.mark.parametrize(
+    'channels, kernel, stride, padding, dilation, size',
+    [
+        (3, 4, 4, 0, 1, (16, 84)),
+        (3, 4, 4, 0, 1, (19, 70)),
+        (3, 7, 2, 3, 1, (15, 40)),
+        (5, 3, 2, 1, 1, (9, 33)),
+        (6, 1, 2, 0, 1, (8, 35)),
+        (4, 3, (1, 3), (0, 2), (2, 2), (9, 50)),
+        (4, 2, 5, 1, 1, (11, 31)),
+        (3, 16, 16, 0, 1, (32, 48)),
+    ],
+)
+@pytest.mark.parametrize('w_bits, a_bits', [(4, 8), (8, 8)])
+def test_strides(
+    kernels,
+    config,
+    rand,
+    channels,
+    kernel,
+    stride,
+    padding,
+    dilation,
+    size,
+    w_bits,
+    a_bits,
+):
+    module = nn.Conv2d(channels, 14, kernel, stride, padding, dilation)
+    settings = config(w_bits=w_bits, a_bits=a_bits)
+    layer = frozen(QuantConv2d, module, settings)
+    check(IntegerConv2d, layer, rand(2, channels, *size))
+
+
 def test_nothing_to_convolve(kernels, config, rand):
     layer = frozen(QuantConv2d, nn.Conv2d(4, 4, 3, padding=1), config())
     x = torch.zeros(0, 4, 14, 14)
@@ -77,7 +110,6 @@ def test_range_without_zero(kernels, config, rand):
 @pytest.mark.parametrize(
     'changes, reason',
     [
-        ({'stride': 2}, 'stride'),
         ({'groups': 2}, 'groups'),
         ({'padding': 1, 'padding_mode': 'reflect'}, 'padding'),
     ],

@@ -40,6 +40,15 @@ void igq_linear(int isa, const float *x, int64_t rows, const Codes *how,
     CALL(isa, linear(x, rows, *how, *weights, out, threads));
 }
 
+// ``group`` names one of ``groups`` for every channel; ``weights`` are laid
+// out as [D / PANEL][K + 1][PANEL].
+void igq_grouped(int isa, const float *x, int64_t rows, const Codes *how,
+                 const int32_t *group, int64_t groups, const Weights *weights,
+                 float *out, int threads) {
+    CALL(isa,
+         grouped(x, rows, *how, group, groups, *weights, out, threads));
+}
+
 void igq_conv(int isa, const float *x, const Conv *shape, const Codes *how,
               const Weights *weights, float *out, int threads) {
     CALL(isa, conv(x, *shape, *how, *weights, out, threads));

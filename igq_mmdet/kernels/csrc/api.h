@@ -25,7 +25,8 @@ struct Codes {
 struct Conv {
     int64_t images, height, width;  // of the input
     int64_t out_height, out_width;
-    int64_t kernel_h, kernel_w, pad_h, pad_w, dilation_h, dilation_w;
+    int64_t kernel_h, kernel_w, stride_h, stride_w;
+    int64_t pad_h, pad_w, dilation_h, dilation_w;
 };
 
 // Attention inside windows of an image's tokens.
@@ -60,6 +61,8 @@ struct Rows {
     void codes(const float *, int64_t, int64_t, Codes, uint8_t *);            \
     void linear(const float *, int64_t, Codes, const Weights &, float *,      \
                 int);                                                         \
+    void grouped(const float *, int64_t, Codes, const int32_t *, int64_t,     \
+                 const Weights &, float *, int);                              \
     void conv(const float *, const Conv &, Codes, const Weights &, float *,   \
               int);                                                           \
     void attention(const float *, const Attention &, float *, int);           \

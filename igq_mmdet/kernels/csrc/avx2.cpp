@@ -14,11 +14,14 @@
 
 namespace avx2 {
 static constexpr int MR = 3;
+static constexpr int GROUPED_MR = 2;
 #include "vectors.h"
 
 #include "quantize.h"
 
 #include "linear.h"
+
+#include "grouped.h"
 
 #include "conv.h"
 

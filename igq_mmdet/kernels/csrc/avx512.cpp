@@ -15,11 +15,14 @@
 #define IGQ_VNNI
 namespace avx512 {
 static constexpr int MR = 12;
+static constexpr int GROUPED_MR = 6;
 #include "vectors.h"
 
 #include "quantize.h"
 
 #include "linear.h"
+
+#include "grouped.h"
 
 #include "conv.h"
 

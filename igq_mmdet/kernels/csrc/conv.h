@@ -1,13 +1,20 @@
-// A convolution of stride 1 on codes, lanes being neighbours in a row: no
-// patch is ever copied. Codes lie as [row][C / 4][column][4], with the code
-// of zero around the picture; weights as [D / MR][tap][C / 4][MR][4].
+// A convolution on codes, lanes being neighbours in a row of outputs: no patch
+// is ever copied. Codes lie as [row][phase][C / 4][column][4] with the code of
+// zero around the picture, a phase being the columns of one remainder modulo
+// the stride; weights as [D / MR][tap][C / 4][MR][4].
 
 int64_t conv_panel() { return MR; }
 
 struct Plane {
-    int64_t quads, columns, rows;  // C / 4, padded width, padded height
-    int64_t row() const { return quads * columns * 4; }
+    int64_t stride, phases, quads;  // quads: C / 4
+    int64_t columns, rows;          // of a phase; padded height
+
+    int64_t row() const { return phases * quads * columns * 4; }
     int64_t size() const { return rows * row(); }
+    // where a tap finds the first of its columns, in a row
+    int64_t column(int64_t x) const {
+        return (x % stride * quads * columns + x / stride) * 4;
+    }
 };
 
 // One padded row of one image, all channels.
@@ -16,19 +23,28 @@ static void codes_of_plane_row(const float *x, const Conv &s, const Plane &p,
                                uint32_t *out) {
     const float scale = *how.scale, low = *how.low, high = *how.high;
     const uint32_t zero = (uint32_t)(int32_t)(-low);
-    for (int64_t q = 0; q < p.quads; ++q, out += p.columns) {
-        const bool inside = y >= 0 && y < s.height;
-        for (int64_t c = 0; c < p.columns; ++c) out[c] = zero * 0x01010101u;
-        if (!inside) continue;
-        uint32_t *__restrict to = out + s.pad_w;
-        for (int64_t i = 0; i < s.width; ++i) to[i] = 0;
-        for (int64_t j = 0; j < 4 && 4 * q + j < channels; ++j) {
-            const float *__restrict from =
-                x + ((4 * q + j) * s.height + y) * s.width;
-            const int shift = (int)(8 * j);
-            for (int64_t i = 0; i < s.width; ++i) {
-                const float code = code_of(from[i], scale, low, high, 1.0f);
-                to[i] |= (uint32_t)(int32_t)code << shift;
+    const bool inside = y >= 0 && y < s.height;
+    for (int64_t phase = 0; phase < p.phases; ++phase) {
+        // the first column that lies in the picture, and how many do
+        const int64_t skip =
+            s.pad_w > phase ? (s.pad_w - phase + p.stride - 1) / p.stride : 0;
+        const int64_t first = skip * p.stride + phase - s.pad_w;
+        int64_t count = (s.width - first + p.stride - 1) / p.stride;
+        if (count > p.columns - skip) count = p.columns - skip;
+        for (int64_t q = 0; q < p.quads; ++q, out += p.columns) {
+            for (int64_t c = 0; c < p.columns; ++c) out[c] = zero * 0x01010101u;
+            if (!inside) continue;
+            uint32_t *__restrict to = out + skip;
+            for (int64_t i = 0; i < count; ++i) to[i] = 0;
+            for (int64_t j = 0; j < 4 && 4 * q + j < channels; ++j) {
+                const float *__restrict from =
+                    x + ((4 * q + j) * s.height + y) * s.width + first;
+                const int shift = (int)(8 * j);
+                for (int64_t i = 0; i < count; ++i) {
+                    const float code =
+                        code_of(from[i * p.stride], scale, low, high, 1.0f);
+                    to[i] |= (uint32_t)(int32_t)code << shift;
+                }
             }
         }
     }
@@ -43,8 +59,8 @@ static V sums_of(const uint8_t *a, const Conv &s, const Plane &p,
     const V last = V{} + (int32_t)(0x01010101u >> (8 * tail));
     for (int64_t ky = 0; ky < s.kernel_h; ++ky)
         for (int64_t kx = 0; kx < s.kernel_w; ++kx) {
-            const uint8_t *tap =
-                a + ky * s.dilation_h * p.row() + kx * s.dilation_w * 4;
+            const uint8_t *tap = a + ky * s.dilation_h * p.row() +
+                                 p.column(kx * s.dilation_w);
             for (int64_t q = 0; q < p.quads; ++q, tap += p.columns * 4)
                 sum = dot<false>(sum, load(tap),
                                  q + 1 < p.quads ? ones : last);
@@ -61,7 +77,7 @@ static void conv_tile(const uint8_t *const a[2], const int8_t *b,
     for (int64_t ky = 0; ky < s.kernel_h; ++ky)
         for (int64_t kx = 0; kx < s.kernel_w; ++kx) {
             const int64_t tap =
-                ky * s.dilation_h * p.row() + kx * s.dilation_w * 4;
+                ky * s.dilation_h * p.row() + p.column(kx * s.dilation_w);
             const uint8_t *a0 = a[0] + tap, *a1 = a[1] + tap;
             for (int64_t q = 0; q < p.quads; ++q) {
                 const V u0 = load(a0), u1 = load(a1);
@@ -86,9 +102,12 @@ static void conv_images(const float *x, const Conv &s, const Codes &how,
                         const Weights &w, float *out, int threads) {
     const int64_t channels = w.inputs, taps = s.kernel_h * s.kernel_w;
     const int64_t blocks = (s.out_width + 15) / 16;
-    const Plane p = {(channels + 3) / 4,
-                     16 * blocks + (s.kernel_w - 1) * s.dilation_w,
-                     s.out_height + (s.kernel_h - 1) * s.dilation_h};
+    const int64_t reach = (s.kernel_w - 1) * s.dilation_w;
+    const Plane p = {s.stride_w,
+                     s.stride_w < reach + 1 ? s.stride_w : reach + 1,
+                     (channels + 3) / 4, 16 * blocks + reach / s.stride_w,
+                     (s.out_height - 1) * s.stride_h +
+                         (s.kernel_h - 1) * s.dilation_h + 1};
     const int64_t plane = s.out_height * s.out_width;
     const int64_t panels = (w.outputs + MR - 1) / MR;
     const int64_t panel = taps * p.quads * 4 * MR;
@@ -126,7 +145,8 @@ static void conv_images(const float *x, const Conv &s, const Codes &how,
                 const int64_t line = run / blocks, x0 = run % blocks * 16;
                 const int64_t image = line / s.out_height;
                 const int64_t y = line % s.out_height;
-                a[v] = codes.get() + image * p.size() + y * p.row() + x0 * 4;
+                a[v] = codes.get() + image * p.size() +
+                       y * s.stride_h * p.row() + x0 * 4;
                 at[v] = image * w.outputs * plane + y * s.out_width + x0;
                 count[v] = s.out_width - x0 < 16 ? s.out_width - x0 : 16;
                 sums[v] = (U)sums_of(a[v], s, p, channels) - total;

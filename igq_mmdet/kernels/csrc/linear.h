@@ -9,6 +9,25 @@ static inline const int8_t *panel_of(const Weights &w, int64_t quads,
     return w.codes + p * quads * PANEL * 4;
 }
 
+static inline void store(const F y[2], float *to, int columns) {
+    if (columns == PANEL) {
+        *(F *)to = y[0];
+        *(F *)(to + 16) = y[1];
+    } else {
+        std::memcpy(to, y, sizeof(float) * columns);
+    }
+}
+
+// Tokens whose codes fill a good part of the second-level cache, in tiles.
+static inline int64_t block_of(int64_t rows, int64_t quads, int threads,
+                               int tile) {
+    int64_t block = (384 << 10) / (4 * quads);
+    const int64_t share = (rows + threads - 1) / threads;
+    if (block > 192) block = 192;
+    if (block > share) block = share;
+    return (block + tile - 1) / tile * tile;
+}
+
 // ROWS tokens times PANEL outputs. ``a`` holds [K / 4][MR][4] codes.
 template <int ROWS, bool Wide>
 static void tile(const uint8_t *a, const int8_t *b, int64_t quads,
@@ -41,13 +60,7 @@ static void tile(const uint8_t *a, const int8_t *b, int64_t quads,
             U exact = (U)acc[r][v] - (U)z[v] * (uint32_t)sums[r];
             y[v] = __builtin_convertvector((V)exact, F) * s[v] + c[v];
         }
-        float *to = out + r * stride;
-        if (columns == PANEL) {
-            *(F *)to = y[0];
-            *(F *)(to + 16) = y[1];
-        } else {
-            std::memcpy(to, y, sizeof(float) * columns);
-        }
+        store(y, out + r * stride, columns);
     }
 }
 
@@ -86,12 +99,7 @@ static void linear_blocks(const float *x, int64_t rows, const Codes &how,
     const int64_t panels = (w.outputs + PANEL - 1) / PANEL;
     std::vector<int32_t> start(panels * PANEL);
     const uint32_t total = corrections(how, w, quads, start.data());
-    // codes of a block fill a good part of the second-level cache
-    int64_t block = (384 << 10) / (4 * quads);
-    const int64_t share = (rows + threads - 1) / threads;
-    if (block > 192) block = 192;
-    if (block > share) block = share;
-    block = (block + MR - 1) / MR * MR;
+    const int64_t block = block_of(rows, quads, threads, MR);
     const int64_t blocks = (rows + block - 1) / block;
 #pragma omp parallel num_threads(threads)
     {

@@ -1,0 +1,68 @@
+"""What the integer forms of layers with a weight share."""
+
+from typing import Any
+
+from ..modules.base import QuantWeightModule, take_over
+from ..modules.static_input import StaticInputModule
+from .product import fits_int32
+from .weights import IntegerWeight
+
+
+class IntegerForm(QuantWeightModule):
+    """Computes on codes what a frozen layer simulates.
+
+    Attributes:
+        product: What multiplies.
+    """
+
+    product: Any
+
+    @classmethod
+    def refuses(cls, layer: Any) -> str | None:
+        """What this form cannot do that a layer needs, or None."""
+        raise NotImplementedError
+
+    @classmethod
+    def supports(cls, layer: Any) -> str | None:
+        """Why a layer cannot run on integers, or None if it can.
+
+        Args:
+            layer (QuantWeightModule): Calibrated and frozen.
+        """
+        reason = cls.refuses(layer)
+        if reason is not None:
+            return reason
+        if not fits_int32(cls.integer_weight(layer), layer.input_quantizer):
+            return 'its sums could exceed 32 bits'
+        return None
+
+    @classmethod
+    def integer_weight(cls, layer: Any) -> IntegerWeight:
+        """The weight as it is multiplied, (D, K)."""
+        return IntegerWeight.from_layer(
+            layer.weight_codes.flatten(1),
+            layer.weight_scale,
+            layer.weight_zero_point,
+            layer.bias,
+            layer.config.w_bits,
+        )
+
+    @classmethod
+    def from_quantized(cls, layer: Any) -> Any:
+        """Takes over a frozen layer.
+
+        Args:
+            layer (QuantWeightModule): One that :meth:`supports`.
+        """
+        own = cls(layer.config, layer.weight_codes, layer.bias)
+        own.adopt_codes(
+            layer.weight_codes, layer.weight_scale, layer.weight_zero_point
+        )
+        shape = layer.SHAPE if isinstance(layer, StaticInputModule) else ()
+        take_over(own, layer, *shape, 'input_quantizer', 'workload')
+        own.prepare(cls.integer_weight(layer))
+        return own
+
+    def prepare(self, weight: IntegerWeight) -> None:
+        """Makes ``product``, for the kernels of this machine."""
+        raise NotImplementedError
