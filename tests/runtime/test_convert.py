@@ -1,6 +1,8 @@
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,7 +18,7 @@ import torch
 import igq_mmdet as igq
 torch.manual_seed(0)
 model = torch.nn.Sequential(torch.nn.Linear(9, 7), torch.nn.Linear(7, 3))
-spec = igq.QuantSpec(method='igq_integral', groups=2)
+spec = igq.QuantSpec(method=METHOD, groups=2)
 x = torch.randn(2, 5, 9)
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter('always')
@@ -29,11 +31,14 @@ print(found.tolist(), qmodel(x).tolist())
 """
 
 
-def run(limit):
+def run(limit, method, package=None):
     env = {**os.environ, 'IGQ_MMDET_ISA': limit}
+    if package is not None:
+        env['PYTHONPATH'] = str(package)
     done = subprocess.run(
-        [sys.executable, '-c', CODE],
+        [sys.executable, '-c', f'METHOD = {method!r}\n{CODE}'],
         env=env,
+        cwd=package,
         capture_output=True,
         text=True,
         check=True,
@@ -50,14 +55,21 @@ def calibrated(method='igq_integral'):
     return model, qmodel, x
 
 
-def test_without_kernels_the_results_are_the_same_and_it_is_said_once():
-    said, values = run('none')
+@pytest.mark.parametrize('method', ['igq_integral', 'igq'])
+def test_without_kernels_the_results_are_the_same_and_it_is_said_once(
+    tmp_path, method
+):
+    said, values = run('none', method)
     assert said == 1
+    # as after an installation without a compiler
+    source = Path(igq.__file__).parent
+    shutil.copytree(
+        source, tmp_path / source.name, ignore=shutil.ignore_patterns('*.so')
+    )
+    assert run('avx512', method, tmp_path) == (1, values)
     if library('avx512') is None:
         pytest.skip('no kernels here to compare with')
-    said, with_kernels = run('avx512')
-    assert said == 0
-    assert values == with_kernels
+    assert run('avx512', method) == (0, values)
 
 
 def test_the_copy_computes_saves_and_sums_up_as_the_model(tmp_path):
@@ -77,7 +89,7 @@ def test_what_cannot_run_on_integers_says_why():
     _, qmodel, x = calibrated('upper_bound')
     integer = igq.to_integer(qmodel)
     assert set(integer.igq_runtime.values()) == {
-        'its groups have no common step'
+        'every channel has a step of its own'
     }
     assert torch.equal(integer(x), qmodel(x))
 
