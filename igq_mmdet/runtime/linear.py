@@ -5,7 +5,6 @@ from typing import Any
 from torch import Tensor
 
 from ..kernels.library import library, runs_here
-from ..modules.instances import current_instances
 from ..modules.linear import QuantLinear
 from ..quantizers import (
     ChannelGroupQuantizer,
@@ -49,13 +48,7 @@ class IntegerLinear(IntegerForm, QuantLinear):
         """(R, ..., C) to (R, ..., D), float32 on a CPU."""
         if self.observing or not runs_here(x):
             return super().forward(x)
-        layout = current_instances()
-        if isinstance(self.input_quantizer, FoldedQuantizer):
-            x = layout.padded_with(x, self.input_quantizer.zero)
-        layers_first = layout.layers_first and x.dim() == 4
-        if layers_first:
-            x = x.transpose(0, 1)
-        x = x.contiguous()
+        layout, x = self._images(x)
         out = x.new_empty(*x.shape[:-1], self.out_features)
         for (values, counted), (target, _) in zip(
             layout.split(x), layout.split(out), strict=True
@@ -65,4 +58,4 @@ class IntegerLinear(IntegerForm, QuantLinear):
                 self.product(
                     values, counted if len(counted) else values, target
                 )
-        return out.transpose(0, 1) if layers_first else out
+        return self._layers_back(layout, out)

@@ -6,6 +6,7 @@ import torch
 import igq_mmdet as igq
 from igq_mmdet.modules.swap import quantized_layers
 from igq_mmdet.runtime import library
+from igq_mmdet.runtime.grouped import GroupedProduct
 
 
 @pytest.mark.slow
@@ -35,7 +36,13 @@ def test_every_layer_equals_the_simulation(demo_model, method, bits):
 
     def compare(name):
         def hook(layer, args, out):
-            assert torch.equal(theirs[name](*args), out), name
+            found = theirs[name](*args)
+            product = getattr(theirs[name], 'product', None)
+            if isinstance(product, GroupedProduct):
+                off = float((found - out).abs().amax())
+                assert off <= 1e-5 * float(out.abs().amax()), name
+            else:
+                assert torch.equal(found, out), name
             checked.append(name)
 
         return hook
