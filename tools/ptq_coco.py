@@ -92,6 +92,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--load', help='evaluate a quantized checkpoint')
     parser.add_argument('--skip-float', action='store_true')
     parser.add_argument(
+        '--skip-sqnr',
+        action='store_true',
+        help='do not measure the noise of every layer, which takes a second '
+        'pass over the calibration images',
+    )
+    parser.add_argument(
+        '--dashboards',
+        type=lambda text: text.split(','),
+        help='tensorboard, mlflow, wandb (offline unless WANDB_MODE says '
+        'otherwise) or local, with commas between; default what the '
+        "config's visualizer names",
+    )
+    parser.add_argument(
         '--compare',
         help='settings to evaluate on the same calibration images, such as '
         + DEMO_COMPARE,
@@ -233,7 +246,8 @@ def _run(args: argparse.Namespace) -> None:
         check_writable(args.save)
     use_threads(args.threads)
     config = load_config(args.config, args.cfg_options)
-    experiment = Experiment(config, args.work_dir, args.quiet)
+    experiment = Experiment(config, args.work_dir, args.quiet, args.dashboards)
+    experiment.sqnr = not args.skip_sqnr
     experiment.integer = args.runtime == 'integer'
     experiment.keep(args.resume, not args.no_predictions)
     if args.checkpoint:
@@ -276,6 +290,8 @@ def _run(args: argparse.Namespace) -> None:
         full = experiment.float_bytes
         print(f'{args.save}: {size} bytes, 1/{full / size:.2f} of float32')
     print(f'report: {path}')
+    for line in experiment.dashboards.lines():
+        print(f'dashboard: {line}')
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from ..quantizers import ActivationQuantizer
 
+CHUNK = 2**20  # values widened at a time
+
 
 @dataclass
 class Noise:
@@ -27,9 +29,14 @@ class Noise:
             values (Tensor): Any shape.
             quantized (Tensor): Same shape.
         """
-        wide = values.double()
-        self.signal += float(wide.square().sum())
-        self.noise += float((wide - quantized.double()).square().sum())
+        for some, theirs in zip(
+            values.detach().flatten().split(CHUNK),
+            quantized.detach().flatten().split(CHUNK),
+            strict=True,
+        ):
+            wide = some.double()
+            self.signal += float(wide.square().sum())
+            self.noise += float((wide - theirs.double()).square().sum())
 
     @property
     def decibels(self) -> float | None:

@@ -279,6 +279,7 @@ def _rounded(layer: QuantWeightModule) -> Tensor:
         layer.config.w_bits,
         layer.config.weight_percentiles,
         layer.config.strict_zero_point,
+        layer.config.weight_scope,
     )
     rows = dequantize_weight(codes, scale, zero_point)
     return layer._unrows(rows, weight.shape)

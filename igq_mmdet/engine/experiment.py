@@ -24,6 +24,7 @@ from .calib_config import calibration_set
 from .calibrated_models import CalibratedModels
 from .calibration_forward import calibration_forward
 from .calibration_set import CalibrationSet
+from .dashboards import Dashboards
 from .evaluation_set import evaluation_set, unreadable_image
 from .float_checkpoint import load_float_checkpoint
 from .kept_run import KeptRun
@@ -40,6 +41,12 @@ class Experiment:
         config (Config): A test config; it is changed.
         work_dir (str): For logs and the report.
         quiet (bool): No progress bars. Defaults to False.
+        dashboards (Sequence[str], optional): Instead of the config's, see
+            :class:`Dashboards`.
+
+    Attributes:
+        integer (bool): Evaluate on integer codes.
+        sqnr (bool): Measure every layer's on the calibration images.
 
     Attributes:
         integer (bool): Evaluate on integer codes.
@@ -51,10 +58,15 @@ class Experiment:
     """
 
     def __init__(
-        self, config: Config, work_dir: str, quiet: bool = False
+        self,
+        config: Config,
+        work_dir: str,
+        quiet: bool = False,
+        dashboards: Sequence[str] | None = None,
     ) -> None:
         self.evaluation = evaluation_set(config)
         prepare_config(config, work_dir)
+        self.dashboards = Dashboards(config, work_dir, dashboards)
         self.quiet = quiet
         self.runner = build_runner(config)
         self.progress = None if quiet else ProgressHook()
@@ -65,6 +77,7 @@ class Experiment:
         self.report = Report(subject(config, self.evaluation))
         self.integer = False
         self.kept: KeptRun | None = None
+        self.sqnr = True
         self._coverage: dict[Any, dict[str, Any]] = {}
 
     @property
@@ -146,7 +159,7 @@ class Experiment:
                 evaluated a second time with allocated groups.
         """
         calibration = DetectorCalibration(
-            self.detector, images, specs, self._bar
+            self.detector, images, specs, self._bar, self.sqnr
         )
         models = CalibratedModels(calibration, self.config)
         if self.kept is not None:
@@ -262,6 +275,7 @@ class Experiment:
         if allocation is not None:
             run['allocation'] = dict(allocation)
         self.write()
+        self.dashboards.publish(run, self.report.data['float'])
 
     def _covered(self, qmodel: nn.Module, spec: QuantSpec) -> dict[str, Any]:
         """Coverage on the first evaluation image; bits do not change it."""

@@ -15,17 +15,20 @@ from .. import checkpoint as checkpoints
 from ..errors import CheckpointError, SpecError
 from ..registry import HOOKS
 from ..report import Report, run_name, write_report
+from ..report.report import float_entry
 from ..report.summary import summary
 from ..spec import QuantSpec
 from .allocate import allocate_detector
 from .calib_config import calibration_set
 from .calibrated_models import CalibratedModels
+from .evaluate_float import evaluate_float
 from .float_checkpoint import QUANTIZED, misfit
 from .inner_detector import inner_detector, put_inner_detector
 from .kept_evaluation import KeptEvaluation
 from .kept_run import KeptRun
 from .precise_coco_metric import report_unrounded
 from .ptq import DetectorCalibration
+from .publish import evaluation_step, publish
 from .subject import subject
 
 
@@ -37,7 +40,8 @@ class IGQHook(Hook):
     quantized one (``load_from='q.safetensors'``) it rebuilds the model
     from the file, strictly. The float model itself is never changed, so
     EMA, training and test-time augmentation go on as before. COCO metrics
-    lose their rounding to three decimals.
+    lose their rounding to three decimals. What was measured goes to the
+    report and to every backend of the config's visualizer.
 
     Args:
         spec (dict, optional): Fields of :class:`QuantSpec`. May be left
@@ -55,10 +59,17 @@ class IGQHook(Hook):
         resume (bool): When testing, go on with what an interrupted test
             of the same settings kept there, and keep predictions. Defaults
             to False.
+        evaluate_float (bool): Evaluate the float model first, every time,
+            which takes about as long again. Defaults to False.
+        float_report (str, optional): A report file whose float AP stands
+            beside the quantized one instead.
+        sqnr (bool): Measure the noise of every layer in a second pass over
+            the calibration images. Defaults to True.
 
     Raises:
         SpecError: Neither a spec nor a quantized checkpoint, or both and
-            they differ.
+            they differ; two sources of float AP.
+        DataError: ``float_report`` is missing or has no float AP.
         CheckpointError: Before testing: the checkpoint is for another
             model.
     """
@@ -74,7 +85,15 @@ class IGQHook(Hook):
         allocate: Mapping[str, Any] | None = None,
         predictions: bool = False,
         resume: bool = False,
+        evaluate_float: bool = False,
+        float_report: str | None = None,
+        sqnr: bool = True,
     ) -> None:
+        if evaluate_float and float_report is not None:
+            raise SpecError(
+                'float AP is either measured (evaluate_float) or taken from '
+                'float_report; leave one out'
+            )
         self.spec = None if spec is None else QuantSpec.from_dict(spec)
         self.calib = calib
         self.save = save
@@ -82,6 +101,11 @@ class IGQHook(Hook):
         self.predictions = predictions or resume
         self.resume = resume
         self._kept: KeptEvaluation | None = None
+        self.evaluate_float = evaluate_float
+        self.sqnr = sqnr
+        self._float_entry: dict[str, Any] | None = None
+        if float_report is not None:
+            self._float_entry = float_entry(float_report)
         self._float: nn.Module | None = None
         self._loaded: checkpoints.QuantCheckpoint | None = None
         self._misfit: str | None = None
@@ -147,6 +171,8 @@ class IGQHook(Hook):
         report_unrounded(loop.evaluator)
         self._subject = subject(runner.cfg, loop.dataloader.dataset)
         self._float = inner_detector(runner.model)
+        if self.evaluate_float:
+            self._float_entry = evaluate_float(runner, loop, self._float)
         evaluation, kept = loop.dataloader.dataset, None
         if self.predictions and testing:
             kept = KeptRun(
@@ -183,7 +209,9 @@ class IGQHook(Hook):
         images = calibration_set(
             self.calib, runner.cfg.get('calib_dataset'), evaluation
         )
-        calibration = DetectorCalibration(detector, images, [self.spec])
+        calibration = DetectorCalibration(
+            detector, images, [self.spec], sqnr=self.sqnr
+        )
         models = CalibratedModels(calibration, runner.cfg)
         if kept is not None:
             models = kept.models(calibration)
@@ -221,9 +249,12 @@ class IGQHook(Hook):
             self._kept.stop()
             self._kept = None
         report = Report(self._subject)
+        report.data['float'] = self._float_entry
         run = report.add_run(qmodel, metrics, self._calibration, seconds)
         if self._allocation is not None:
             run['allocation'] = self._allocation
         path = os.path.join(runner.work_dir, 'igq_report.json')
         write_report(report, path)
         runner.logger.info(f'wrote {path}')
+        step = evaluation_step(runner)
+        publish(runner.visualizer, run, self._float_entry, step)

@@ -1,7 +1,7 @@
 """From a float detector to calibrated ones: the one path all tools take."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from ..calibration import Statistics, collect, fit, freeze, quantize
+from ..calibration.sqnr import layer_sqnr
 from ..plan import make_plan
 from ..spec import QuantSpec
 from .calibration_forward import calibration_forward
@@ -25,22 +26,27 @@ class CalibrationRecord:
         seed (int): Seed they were drawn with.
         evaluated (tuple): Ids of those that are evaluated on as well.
         seconds (float): Time of collecting, fitting and freezing.
+        sqnr (Mapping, optional): See :func:`layer_sqnr`.
     """
 
     image_ids: tuple[Any, ...]
     seed: int
     evaluated: tuple[Any, ...]
     seconds: float
+    sqnr: Mapping[str, Mapping[str, float]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {
+        found: dict[str, Any] = {
             'image_ids': list(self.image_ids),
             'num_images': len(self.image_ids),
             'seed': self.seed,
             'evaluation_images': list(self.evaluated),
             'seconds': self.seconds,
         }
+        if self.sqnr is not None:
+            found['sqnr'] = {k: dict(v) for k, v in self.sqnr.items()}
+        return found
 
 
 class DetectorCalibration:
@@ -55,6 +61,8 @@ class DetectorCalibration:
             asked for.
         progress (Callable, optional): Wraps the iterable of batches and
             can be closed, such as ``tqdm``.
+        sqnr (bool): Measure :func:`layer_sqnr` of every setting, which
+            takes another pass. Defaults to False.
 
     Raises:
         SpecError: A setting does not fit the detector.
@@ -69,9 +77,11 @@ class DetectorCalibration:
         images: CalibrationSet,
         specs: Sequence[QuantSpec],
         progress: Any = iter,
+        sqnr: bool = False,
     ) -> None:
         self.detector = detector
         self.images = images
+        self.sqnr = sqnr
         self.specs = specs
         self.progress = progress
         self.seconds = 0.0
@@ -106,13 +116,20 @@ class DetectorCalibration:
         start = time.perf_counter()
         qmodel = quantize(self.detector, spec)
         fit(qmodel, statistics)
-        freeze(qmodel)
         seconds = self.seconds + time.perf_counter() - start
+        sqnr = None
+        if self.sqnr:
+            with closing(self.progress(self.images)) as batches:
+                sqnr = layer_sqnr(qmodel, batches, calibration_forward)
+        start = time.perf_counter()
+        freeze(qmodel)
+        seconds += time.perf_counter() - start
         record = CalibrationRecord(
             self.images.image_ids,
             self.images.seed,
             self.images.evaluated,
             seconds,
+            sqnr,
         )
         return qmodel, record
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from ..atomic import replacing
 from ..checkpoint import stored_bytes
+from ..errors import DataError
 from ..quantizers import METHODS
 from .environment import environment
 from .summary import layer_settings, summary
@@ -68,7 +69,8 @@ class Report:
         Args:
             model (nn.Module): Quantized and frozen.
             metrics (Mapping[str, float]): As the evaluators gave them.
-            calibration (Mapping): See ``CalibrationRecord.to_dict``.
+            calibration (Mapping): See ``CalibrationRecord.to_dict``; its
+                ``sqnr`` becomes a field of the run.
             eval_seconds (float): Time of the evaluation.
 
         Returns:
@@ -97,8 +99,36 @@ class Report:
             'calibration': dict(calibration),
             'eval_seconds': eval_seconds,
         }
+        # measured and stored with calibration, but a result
+        run['sqnr'] = run['calibration'].pop('sqnr', None)
         self.data['runs'].append(run)
         return run
+
+
+def float_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a report file says of the float model.
+
+    Args:
+        path (str | PathLike): A report file.
+
+    Raises:
+        DataError: It cannot be read, is no report, or has no float AP.
+    """
+    try:
+        entry = json.loads(Path(path).read_text())['float']
+        found = {
+            'metrics': _numbers(entry['metrics']),
+            'bytes': int(entry['bytes']),
+            'eval_seconds': float(entry['eval_seconds']),
+        }
+    except OSError as error:
+        raise DataError(f'{path}: {error.strerror or error}') from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f'{path}: no report with a float model; make one with '
+            'tools/ptq_coco.py, without --skip-float'
+        ) from error
+    return found
 
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
