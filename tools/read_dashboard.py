@@ -6,7 +6,7 @@ python tools/read_dashboard.py tensorboard work_dirs/ptq
 import argparse
 import sys
 
-import igq_mmdet as igq
+from igq_mmdet.command import run_command
 from igq_mmdet.report.dashboard_readers import READERS, read_dashboard
 from igq_mmdet.report.dashboard_table import dashboard_table, everything
 
@@ -30,16 +30,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def run(args: argparse.Namespace) -> None:
+    """Reads and prints."""
+    runs = read_dashboard(args.dashboard, args.place)
+    print(everything(runs) if args.all else dashboard_table(runs))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; errors are one line and exit status 1."""
-    args = parse_args(argv)
-    try:
-        runs = read_dashboard(args.dashboard, args.place)
-    except igq.IGQError as error:
-        print('error:', ' '.join(str(error).split()), file=sys.stderr)
-        return 1
-    print(everything(runs) if args.all else dashboard_table(runs))
-    return 0
+    return run_command(run, parse_args(argv))
 
 
 if __name__ == '__main__':

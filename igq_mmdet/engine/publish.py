@@ -54,7 +54,8 @@ def _tensorboard_parameters(
     from torch.utils.tensorboard.summary import hparams
 
     plain = {
-        name: value if isinstance(value, bool | int | float) else str(value)
+        # torch would write True as 1
+        name: value if type(value) in (int, float) else str(value)
         for name, value in flat(parameters).items()
     }
     shown = {n: v for n, v in numbers.items() if not n.startswith('sqnr/')}

@@ -33,10 +33,11 @@ def wandb_records(path: Path) -> Iterator[Any]:
     Raises:
         DataError: Not such a file, or damaged.
     """
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto import wandb_internal_pb2
 
+    messages: Any = wandb_internal_pb2  # made at run time
     for body in _bodies(path, path.read_bytes()):
-        yield Record.FromString(body)
+        yield messages.Record.FromString(body)
 
 
 def _bodies(path: Path, data: bytes) -> Iterator[bytes]:
