@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from mmengine.dist import master_only
 from mmengine.visualization import Visualizer, WandbVisBackend
 
 from ..errors import IGQError, MissingDependencyError, SpecError
+from ..report.predictions import slug
 from ..report.scalars import hyper_parameters
 from ..spec import did_you_mean
 from .publish import publish
@@ -87,7 +87,9 @@ class Dashboards:
             visualizer = Visualizer(
                 name=f'{name} {self.stamp}',
                 vis_backends=[
-                    self._for_run(kind, backend, name)
+                    self._for_run(
+                        kind, backend, name, slug(run['name'], seed or 0)
+                    )
                     for kind, backend in self._backends
                 ],
             )
@@ -129,7 +131,7 @@ class Dashboards:
         return found
 
     def _for_run(
-        self, kind: str, backend: Mapping[str, Any], name: str
+        self, kind: str, backend: Mapping[str, Any], name: str, stem: str
     ) -> dict[str, Any]:
         fields = dict(backend)
         folder = os.path.join(self.folder, kind)
@@ -153,8 +155,7 @@ class Dashboards:
             options.setdefault('settings', {'silent': True, 'console': 'off'})
             fields['init_kwargs'] = options
         else:
-            slug = re.sub(r'[^\w.+]+', '-', name)
-            folder = os.path.join(folder, self.stamp, slug)
+            folder = os.path.join(folder, self.stamp, stem)
         fields.setdefault('save_dir', folder)
         return fields
 

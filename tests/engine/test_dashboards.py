@@ -12,6 +12,7 @@ pytest.importorskip('mlflow', reason='mlflow is not installed')
 pytest.importorskip('wandb', reason='wandb is not installed')
 
 import torch.distributed
+import wandb
 from mmengine.config import Config
 from mmengine.hooks import LoggerHook
 from mmengine.runner import IterBasedTrainLoop
@@ -51,6 +52,7 @@ def settings(few_images, tmp_path_factory):
         images = experiment.images(1, 0, False)
         experiment.run_settings(specs, images, with_float=True)
         experiment.write()
+    wandb.teardown()  # its service writes a moment longer
     return folder, experiment
 
 
@@ -63,8 +65,8 @@ def test_reads_back_what_was_measured(kind, settings):
     assert len(runs) == 2
     by_method = {}
     for run in runs:
-        name = run.name.replace('-', ' ').replace(':', ' ')
-        assert 'W4A4 seed 0' in name
+        name = run.name.lower().replace('-', ' ').replace(':', ' ')
+        assert 'w4a4' in name
         by_method['igq' if 'igq 12' in name else 'layerwise'] = run
     for entry in report['runs']:
         run = by_method[entry['spec']['method']]
@@ -97,7 +99,7 @@ def test_where_runs_lie(settings):
         runs = {
             p.name for p in (folder / 'dashboards' / kind / stamp).iterdir()
         }
-        assert runs == {'igq-12-W4A4-seed-0', 'layerwise-W4A4-seed-0'}
+        assert runs == {'igq-12-w4a4', 'layerwise-w4a4'}
     (config,) = (folder / 'dashboards/local').rglob('igq*/config.py')
     assert Config.fromfile(config).spec.groups == 12
     lines = experiment.dashboards.lines()
