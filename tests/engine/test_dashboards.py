@@ -152,6 +152,7 @@ def with_backends(few_images):
     return make
 
 
+@pytest.mark.slow
 def test_hook_in_a_stock_test(with_backends, tmp_path):
     runner = build(
         with_backends(tmp_path),
