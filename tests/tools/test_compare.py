@@ -127,7 +127,7 @@ def test_three_runs_of_the_demo(
         rows = seen.page.locator('tr[data-s]')
         assert rows.count() == 5
         charts = seen.page.locator('svg.layers')
-        assert charts.count() > 1  # groups, and noise by kind
+        assert charts.count() >= 1  # of groups; noise where it is measured
         pictures = seen.page.locator('.images img:visible')
         assert pictures.count() == 4
         widths = pictures.evaluate_all('x => x.map(y => y.naturalWidth)')
