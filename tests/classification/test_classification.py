@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import json
+import os
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from igq_mmdet.classification import (
     Images,
     fashion_mnist,
     image_folder,
+    training,
 )
 from igq_mmdet.classification.small_models import (
     load_small,
@@ -224,3 +226,31 @@ def test_train_and_quantize(fashion, kind, capsys):
     assert ptq_fashion_mnist.main([kind, *options, '--work-dir', out]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + 1 + 8
+
+
+def test_training_goes_on_after_a_stop(fashion, monkeypatch):
+    images = fashion_mnist('train', str(fashion))
+    whole, parts = (str(fashion / name) for name in ('whole', 'parts'))
+    train_small('vit', images, whole, epochs=3)
+
+    class Stop(Exception):
+        pass
+
+    write = training._Progress.write
+
+    def stop(progress, epochs_done):
+        write(progress, epochs_done)
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Progress, 'write', stop)
+        with pytest.raises(Stop):
+            train_small('vit', images, parts, epochs=3)
+    assert os.path.isfile(f'{parts}.progress') and not os.path.exists(parts)
+    with pytest.raises(DataError, match='of another training'):
+        train_small('vit', images, parts, epochs=2)
+    train_small('vit', images, parts, epochs=3)
+    assert not os.path.exists(f'{parts}.progress')
+    one, other = load_small('vit', whole), load_small('vit', parts)
+    for key, value in one.state_dict().items():
+        assert torch.equal(value, other.state_dict()[key]), key
