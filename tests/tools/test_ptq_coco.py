@@ -68,7 +68,8 @@ def test_output(saved):
 def test_report(saved):
     report = saved.report
     assert report['schema'] == 'igq_mmdet.report/1'
-    assert set(report) == {'schema', 'float', 'runs', 'environment'}
+    fields = {'schema', 'detector', 'float', 'runs', 'environment'}
+    assert set(report) == fields
     assert report['float']['metrics'][BOX] > 0
     (run,) = report['runs']
     assert run['name'] == 'igq:12 W4A4'
@@ -92,6 +93,7 @@ def test_report(saved):
     assert calibration['seed'] == 0 and calibration['seconds'] > 0
     assert calibration['evaluation_images'] == []
     assert run['eval_seconds'] > 0
+    assert all(run['sqnr'].values())
     environment = report['environment']
     assert environment['versions']['igq_mmdet'] == igq.__version__
     assert environment['versions']['mmdet'] and environment['threads'] >= 1
