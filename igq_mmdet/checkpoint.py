@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .checkpoint_file import QuantCheckpoint, read, write
+from .checkpoint_file import QuantCheckpoint, in_memory, read, write
 from .errors import CheckpointError, SpecError
 from .modules.base import QuantModule, QuantWeightModule, Workload
 from .modules.swap import quantized_layers, swap_
@@ -39,6 +39,21 @@ def save(
     Raises:
         CheckpointError: The model is not frozen, or cannot be written.
     """
+    return write(Path(path), packed(model, info))
+
+
+def packed(
+    model: nn.Module, info: Mapping[str, Any] | None = None
+) -> QuantCheckpoint:
+    """What :func:`save` writes, in memory.
+
+    Args:
+        model (nn.Module): Quantized, calibrated and frozen.
+        info (Mapping, optional): More metadata, JSON-ready.
+
+    Raises:
+        CheckpointError: The model is not frozen.
+    """
     spec = getattr(model, 'igq_spec', None)
     if spec is None:
         raise CheckpointError('not a quantized model; call igq.quantize first')
@@ -51,7 +66,6 @@ def save(
             raise CheckpointError(
                 f'{name} is not calibrated; call igq.calibrate before igq.save'
             )
-    tensors = _packed_state(model)
     content = {
         'versions': {'igq_mmdet': __version__, 'torch': torch.__version__},
         'workloads': {
@@ -60,7 +74,7 @@ def save(
         },
         **(info or {}),
     }
-    return write(Path(path), tensors, spec, content)
+    return in_memory(_packed_state(model), spec, content)
 
 
 def stored_bytes(model: nn.Module) -> int:

@@ -106,19 +106,26 @@ def digest_of(
     return sha.hexdigest()
 
 
-def write(
-    path: Path,
-    tensors: dict[str, Tensor],
-    spec: QuantSpec,
-    info: Mapping[str, Any],
-) -> str:
+def in_memory(
+    tensors: dict[str, Tensor], spec: QuantSpec, info: Mapping[str, Any]
+) -> QuantCheckpoint:
+    """The content of a file that is not there (yet).
+
+    Args:
+        tensors (dict[str, Tensor]): Codes packed.
+        spec (QuantSpec): The setting.
+        info (Mapping): JSON-ready.
+    """
+    digest = digest_of(tensors, _metadata(spec, info))
+    return QuantCheckpoint('in memory', spec, tensors, dict(info), digest)
+
+
+def write(path: Path, checkpoint: QuantCheckpoint) -> str:
     """Writes a file that :func:`read` takes, whole or not at all.
 
     Args:
         path (Path): Target; its folder must be there.
-        tensors (dict[str, Tensor]): Codes packed.
-        spec (QuantSpec): The setting.
-        info (Mapping): JSON-ready.
+        checkpoint (QuantCheckpoint): From :func:`in_memory`.
 
     Returns:
         str: The digest stored in the file.
@@ -128,16 +135,20 @@ def write(
     """
     if not path.parent.is_dir():
         raise CheckpointError(f'{path.parent}: no such folder; make it first')
-    metadata = {
+    metadata = _metadata(checkpoint.spec, checkpoint.info)
+    metadata['digest'] = checkpoint.digest
+    try:
+        with replacing(path) as temporary:
+            save_file(checkpoint.tensors, temporary, metadata)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f'{path}: not written ({error})') from error
+    return checkpoint.digest
+
+
+def _metadata(spec: QuantSpec, info: Mapping[str, Any]) -> dict[str, str]:
+    return {
         'format': FORMAT,
         'format_version': str(FORMAT_VERSION),
         'spec': spec.to_json(),
         'info': json.dumps(info, sort_keys=True),
     }
-    metadata['digest'] = digest_of(tensors, metadata)
-    try:
-        with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f'{path}: not written ({error})') from error
-    return metadata['digest']

@@ -21,5 +21,9 @@ class DataError(IGQError, RuntimeError):
     """A data set, annotation file or image that cannot be used."""
 
 
+class RankError(IGQError, RuntimeError):
+    """Processes that work together: one is gone, or they disagree."""
+
+
 class MissingDependencyError(IGQError, ImportError):
     """An optional dependency that a feature needs."""

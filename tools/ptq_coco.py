@@ -138,6 +138,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='integer: evaluate on integer codes, for igq_integral and '
         'layerwise',
     )
+    parser.add_argument(
+        '--launcher',
+        default='none',
+        choices=('none', 'pytorch', 'slurm', 'mpi'),
+        help='what started this process beside others, see dist_ptq.sh',
+    )
+    parser.add_argument(
+        '--calib-parallel',
+        action='store_true',
+        help='each process calibrates on a share of the images; the result '
+        'is the same',
+    )
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument(
         '--show-progress',
@@ -224,8 +236,11 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    from mmengine.dist import is_main_process
+
     from igq_mmdet.engine.cli import check_writable, load_config
     from igq_mmdet.engine.experiment import Experiment
+    from igq_mmdet.engine.launch import for_ranks
     from igq_mmdet.engine.runner import use_threads
     from igq_mmdet.report import (
         allocation_lines,
@@ -246,9 +261,11 @@ def _run(args: argparse.Namespace) -> None:
         check_writable(args.save)
     use_threads(args.threads)
     config = load_config(args.config, args.cfg_options)
+    for_ranks(config, args.launcher)
     experiment = Experiment(config, args.work_dir, args.quiet, args.dashboards)
     experiment.sqnr = not args.skip_sqnr
     experiment.integer = args.runtime == 'integer'
+    experiment.calib_parallel = args.calib_parallel
     experiment.keep(args.resume, not args.no_predictions)
     if args.checkpoint:
         experiment.load_float(args.checkpoint)
@@ -275,6 +292,8 @@ def _run(args: argparse.Namespace) -> None:
             )
             with_float = False
     path = experiment.write()
+    if not is_main_process():
+        return
     print(result_table(experiment.report.data))
     if len(args.seed) > 1:
         print(seed_table(experiment.report.data))
@@ -294,9 +313,19 @@ def _run(args: argparse.Namespace) -> None:
         print(f'dashboard: {line}')
 
 
+def run_in_job(args: argparse.Namespace) -> None:
+    """Runs, as one of several processes if a launcher says so."""
+    if args.launcher == 'none':
+        return run(args)
+    from igq_mmdet.engine.launch import processes
+
+    with processes(args.launcher):
+        run(args)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; errors are one line and exit status 1."""
-    return run_command(run, parse_args(argv))
+    return run_command(run_in_job, parse_args(argv))
 
 
 if __name__ == '__main__':

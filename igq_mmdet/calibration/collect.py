@@ -33,6 +33,38 @@ class Statistics:
     workloads: dict[str, Workload]
     images: int
 
+    def merge(self, other: 'Statistics') -> None:
+        """Takes in what was seen on images that come after these.
+
+        The result is that of one pass over all of them, to the last bit.
+
+        Args:
+            other (Statistics): Of the same quantizers.
+        """
+        for name, kinds in self.observers.items():
+            for kind, observer in kinds.items():
+                observer.merge(other.observers[name][kind])
+        for name, work in self.workloads.items():
+            work.merge(other.workloads[name])
+        self.images += other.images
+
+    def require(self) -> None:
+        """Refuses statistics that leave something without data.
+
+        Raises:
+            CalibrationError: No images, or a layer that saw nothing.
+        """
+        if not self.images:
+            raise CalibrationError('the calibration set is empty')
+        silent = [n for n, work in self.workloads.items() if not work.calls]
+        if silent:
+            more = f' and {len(silent) - 3} more' if len(silent) > 3 else ''
+            raise CalibrationError(
+                f'{", ".join(silent[:3])}{more} saw no data during '
+                'calibration; use more or other calibration images, or '
+                'exclude the layer'
+            )
+
 
 class _Several:
     """Feeds more than one observer."""
@@ -74,7 +106,24 @@ def collect(
         Statistics: Of every quantizer.
 
     Raises:
-        CalibrationError: No images, NaN or infinity, a frozen model.
+        CalibrationError: No images, a layer without data, NaN or infinity,
+            a frozen model.
+    """
+    statistics = collect_share(model, batches, forward, models)
+    statistics.require()
+    return statistics
+
+
+def collect_share(
+    model: nn.Module,
+    batches: Iterable[Any],
+    forward: Forward = call,
+    models: Iterable[nn.Module] = (),
+) -> Statistics:
+    """Like :func:`collect`, on a part of the images, perhaps none.
+
+    Parts are put together by :meth:`Statistics.merge`, in order of images,
+    and checked by :meth:`Statistics.require`.
     """
     layers = quantized_layers(model)
     kinds = _kinds([model, *models])
@@ -91,15 +140,6 @@ def collect(
             name: copy.deepcopy(layer.workload)
             for name, layer in layers.items()
         }
-    if not images:
-        raise CalibrationError('the calibration set is empty')
-    silent = [name for name, work in workloads.items() if not work.calls]
-    if silent:
-        more = f' and {len(silent) - 3} more' if len(silent) > 3 else ''
-        raise CalibrationError(
-            f'{", ".join(silent[:3])}{more} saw no data during calibration; '
-            'use more or other calibration images, or exclude the layer'
-        )
     return Statistics(observers, workloads, images)
 
 

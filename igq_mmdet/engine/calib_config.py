@@ -7,7 +7,7 @@ from ..errors import SpecError
 from ..spec import did_you_mean
 from .calibration_set import CalibrationSet, build_dataset, choose_images
 
-FIELDS = ('dataset', 'num_images', 'seed', 'allow_evaluation')
+FIELDS = ('dataset', 'num_images', 'seed', 'allow_evaluation', 'parallel')
 
 
 def calibration_set(
@@ -19,7 +19,8 @@ def calibration_set(
 
     Args:
         calib (Mapping, optional): ``dataset`` (an mmdet dataset config),
-            ``num_images``, ``seed`` and ``allow_evaluation``.
+            ``num_images``, ``seed``, ``allow_evaluation`` and
+            ``parallel``, see :func:`calibrates_in_parallel`.
         default_dataset (Mapping, optional): The config's own
             ``calib_dataset``, where ``calib`` names none.
         evaluation: The dataset AP is measured on.
@@ -36,6 +37,7 @@ def calibration_set(
             raise SpecError(
                 f'unknown field of calib {name!r}{did_you_mean(name, FIELDS)}'
             )
+    fields.pop('parallel', None)
     config = fields.pop('dataset', None) or default_dataset
     if config is None:
         raise SpecError(
@@ -44,3 +46,21 @@ def calibration_set(
         )
     dataset = build_dataset(config, 'calib_dataset')
     return choose_images(dataset, evaluation=evaluation, **fields)
+
+
+def calibrates_in_parallel(calib: Mapping[str, Any] | None) -> bool:
+    """Whether several processes share the images among them.
+
+    Args:
+        calib (Mapping, optional): See :func:`calibration_set`; ``parallel``
+            is False by default.
+
+    Raises:
+        SpecError: ``parallel`` is neither True nor False.
+    """
+    parallel = (calib or {}).get('parallel', False)
+    if not isinstance(parallel, bool):
+        raise SpecError(
+            f'calib: parallel must be True or False, got {parallel!r}'
+        )
+    return parallel

@@ -20,6 +20,7 @@ from ..report.predictions import slug
 from ..spec import QuantSpec
 from .evaluation_identity import check_same, text_digest, version_list
 from .ptq import DetectorCalibration, checkpoint_info
+from .ranks import on_main
 
 # How a message names what has changed.
 NAMES = {
@@ -52,6 +53,9 @@ class Setting:
 
 class CalibratedModels:
     """Calibrates settings; with a folder, each is a file before it is used.
+
+    Rank 0 reads and writes the files; :meth:`setting` and what it gives to
+    build are collective.
 
     Args:
         calibration (DetectorCalibration): Of the float detector.
@@ -101,7 +105,9 @@ class CalibratedModels:
         suffix = '' if allocate is None else '.allocated'
         path = self.folder / f'{name}{suffix}.safetensors'
         made_of = self._made_of(spec, options)
-        kept = self._kept(path, made_of) if self.resume else None
+        kept = None
+        if self.resume:
+            kept = on_main(lambda: self._kept(path, made_of))
         if kept is None:
             found = None if allocate is None else allocate(spec)
             chosen = spec if found is None else found.spec
@@ -111,12 +117,10 @@ class CalibratedModels:
                 'allocation': None if found is None else found.to_dict(),
                 'made_of': made_of,
             }
-            self.folder.mkdir(parents=True, exist_ok=True)
-            checkpoints.save(qmodel, path, info)
-            kept = checkpoints.read(path)
+            kept = on_main(lambda: _keep(qmodel, path, info))
 
         def build() -> tuple[nn.Module, dict[str, Any]]:
-            loaded = checkpoints.read(path)
+            loaded = on_main(lambda: checkpoints.read(path))
             qmodel = checkpoints.restore(self.calibration.detector, loaded)
             return qmodel, {key: loaded.info[key] for key in ABOUT}
 
@@ -163,6 +167,14 @@ class CalibratedModels:
             }
         setting = text_digest([spec.to_dict(), options])
         return {**self._common, 'setting': setting}
+
+
+def _keep(
+    model: nn.Module, path: Path, info: Mapping[str, Any]
+) -> checkpoints.QuantCheckpoint:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    checkpoints.save(model, path, info)
+    return checkpoints.read(path)
 
 
 def _pipeline(dataset: Any) -> Any:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from torch import nn
 from tqdm import tqdm
 
@@ -19,7 +20,7 @@ from ..errors import DataError, IGQError
 from ..report import Report, run_name, write_report
 from ..runtime import to_integer
 from ..spec import QuantSpec
-from .allocate import allocate_detector
+from .agreement import AgreementHook
 from .calib_config import calibration_set
 from .calibrated_models import CalibratedModels
 from .calibration_forward import calibration_forward
@@ -27,9 +28,11 @@ from .calibration_set import CalibrationSet
 from .dashboards import Dashboards
 from .evaluation_set import evaluation_set, unreadable_image
 from .float_checkpoint import load_float_checkpoint
+from .inner_detector import inner_detector
 from .kept_run import KeptRun
 from .progress_hook import ProgressHook
-from .ptq import DetectorCalibration
+from .rank_calibration import RankCalibration
+from .ranks import on_main
 from .runner import build_runner, prepare_config
 from .subject import subject
 
@@ -50,6 +53,7 @@ class Experiment:
 
     Attributes:
         integer (bool): Evaluate on integer codes.
+        calib_parallel (bool): See :class:`RankCalibration`.
         kept (KeptRun, optional): What makes it resumable.
 
     Raises:
@@ -67,15 +71,17 @@ class Experiment:
         self.evaluation = evaluation_set(config)
         prepare_config(config, work_dir)
         self.dashboards = Dashboards(config, work_dir, dashboards)
-        self.quiet = quiet
+        self.quiet = quiet or not is_main_process()
         self.runner = build_runner(config)
-        self.progress = None if quiet else ProgressHook()
+        self.runner.register_hook(AgreementHook())
+        self.progress = None if self.quiet else ProgressHook()
         if self.progress is not None:
             self.runner.register_hook(self.progress)
         self.config = config
-        self.detector: nn.Module = self.runner.model
+        self.detector = inner_detector(self.runner.model)
         self.report = Report(subject(config, self.evaluation))
         self.integer = False
+        self.calib_parallel = False
         self.kept: KeptRun | None = None
         self.sqnr = True
         self._coverage: dict[Any, dict[str, Any]] = {}
@@ -158,8 +164,13 @@ class Experiment:
                 :func:`allocate_detector`; every ``igq`` setting is then
                 evaluated a second time with allocated groups.
         """
-        calibration = DetectorCalibration(
-            self.detector, images, specs, self._bar, self.sqnr
+        calibration = RankCalibration(
+            self.detector,
+            images,
+            specs,
+            self._bar,
+            self.sqnr,
+            parallel=self.calib_parallel,
         )
         models = CalibratedModels(calibration, self.config)
         if self.kept is not None:
@@ -173,7 +184,7 @@ class Experiment:
         *others, last = settings
         last_model, about = last.build()
         if save is not None:
-            checkpoints.save(last_model, save, about)
+            on_main(lambda: checkpoints.save(last_model, save, about))
         if with_float:
             self.run_float()
         for setting in others:
@@ -189,7 +200,7 @@ class Experiment:
             with_float (bool): Evaluate the float detector first. Defaults
                 to False.
         """
-        loaded = checkpoints.read(filename)
+        loaded = on_main(lambda: checkpoints.read(filename))
         qmodel = checkpoints.restore(self.detector, loaded)
         if with_float:
             self.run_float()
@@ -214,7 +225,7 @@ class Experiment:
         """
         if self.progress is not None:
             self.progress.label = label
-        self.runner.model = model
+        before, self.runner.model = self.runner.model, model
         kept = None
         if self.kept is not None and seed is not None:
             kept = self.kept.evaluation(self.runner, model, label, seed)
@@ -234,18 +245,19 @@ class Experiment:
         finally:
             if self.progress is not None:
                 self.progress.close()
-            self.runner.model = self.detector
+            self.runner.model = before
         return metrics, time.perf_counter() - start
 
     def write(self) -> str:
-        """Writes the report and returns its path."""
+        """Writes the report, by rank 0, and returns its path."""
         path = os.path.join(self.runner.work_dir, 'igq_report.json')
-        write_report(self.report, path)
+        if is_main_process():
+            write_report(self.report, path)
         return path
 
     def _allocate(
         self,
-        calibration: DetectorCalibration,
+        calibration: RankCalibration,
         spec: QuantSpec,
         options: Mapping[str, Any] | None,
     ) -> Allocation:
@@ -254,7 +266,7 @@ class Experiment:
             return tqdm(jobs, desc=label, unit='layer', disable=self.quiet)
 
         folder = self.runner.work_dir
-        return allocate_detector(calibration, spec, options, folder, bar)
+        return calibration.allocate(spec, options, folder, bar)
 
     def _run(
         self,
@@ -266,6 +278,8 @@ class Experiment:
         model = to_integer(qmodel) if self.integer else qmodel
         seed = calibration.get('seed', 0)
         metrics, seconds = self.evaluate(model, run_name(spec), seed)
+        if not is_main_process():
+            return
         run = self.report.add_run(qmodel, metrics, calibration, seconds)
         run['runtime'] = 'integer' if self.integer else 'simulated'
         if self.integer:

@@ -12,9 +12,10 @@ from .. import checkpoint as checkpoints
 from ..errors import CheckpointError, DataError, SpecError
 from ..registry import MODELS
 from ..spec import QuantSpec
-from .calib_config import calibration_set
+from .agreement import check_agreement
+from .calib_config import calibrates_in_parallel, calibration_set
 from .float_checkpoint import QUANTIZED, misfit
-from .ptq import DetectorCalibration
+from .rank_calibration import RankCalibration
 
 
 @MODELS.register_module()
@@ -28,9 +29,9 @@ class IGQDetector(BaseModel):
         detector (dict): Config of an mmdet detector.
         spec (dict, optional): Fields of :class:`QuantSpec`. May be left
             out with a quantized checkpoint.
-        calib (dict, optional): ``dataset``, ``num_images``, ``seed`` and
-            ``allow_evaluation``, see :class:`IGQHook`. Needed with a float
-            checkpoint.
+        calib (dict, optional): ``dataset``, ``num_images``, ``seed``,
+            ``allow_evaluation`` and ``parallel``, see :class:`IGQHook`.
+            Needed with a float checkpoint.
         init_cfg (dict, optional): See ``BaseModule``.
 
     Raises:
@@ -64,6 +65,8 @@ class IGQDetector(BaseModel):
     def quantize(self) -> None:
         """Calibrates and freezes the detector.
 
+        With several processes all of them have to come here.
+
         Raises:
             SpecError: The config has no ``spec`` or no ``calib``.
         """
@@ -73,8 +76,14 @@ class IGQDetector(BaseModel):
                 'load_from'
             )
         images = calibration_set(self.calib)
-        calibration = DetectorCalibration(self.detector, images, [self.spec])
+        calibration = RankCalibration(
+            self.detector,
+            images,
+            [self.spec],
+            parallel=calibrates_in_parallel(self.calib),
+        )
         self.detector, _ = calibration.apply(self.spec)
+        check_agreement(self.detector)
         if not (self.calib or {}).get('allow_evaluation'):
             self._reserved = frozenset(images.paths)
 

@@ -18,8 +18,8 @@ from ..report import Report, run_name, write_report
 from ..report.report import float_entry
 from ..report.summary import summary
 from ..spec import QuantSpec
-from .allocate import allocate_detector
-from .calib_config import calibration_set
+from .agreement import check_agreement
+from .calib_config import calibrates_in_parallel, calibration_set
 from .calibrated_models import CalibratedModels
 from .evaluate_float import evaluate_float
 from .float_checkpoint import QUANTIZED, misfit
@@ -27,8 +27,9 @@ from .inner_detector import inner_detector, put_inner_detector
 from .kept_evaluation import KeptEvaluation
 from .kept_run import KeptRun
 from .precise_coco_metric import report_unrounded
-from .ptq import DetectorCalibration
 from .publish import evaluation_step, publish
+from .rank_calibration import RankCalibration
+from .ranks import on_main
 from .subject import subject
 
 
@@ -48,7 +49,9 @@ class IGQHook(Hook):
             out with a quantized checkpoint.
         calib (dict, optional): ``dataset`` (default: the config's
             ``calib_dataset``), ``num_images`` (default 1), ``seed``
-            (default 0), ``allow_evaluation`` (default False).
+            (default 0), ``allow_evaluation`` (default False),
+            ``parallel`` (default False: rank 0 calibrates; True: each
+            process on a share of the images, with the same result).
         save (str, optional): Where to write the quantized checkpoint,
             before evaluation starts.
         allocate (dict, optional): Allocate groups layer by layer under the
@@ -183,6 +186,7 @@ class IGQHook(Hook):
             self._calibration = self._loaded.info.get('calibration', {})
         else:
             qmodel = self._calibrate(runner, self._float, evaluation, kept)
+        check_agreement(qmodel)
         runner.logger.info(f'quantized:\n{summary(qmodel)}')
         put_inner_detector(runner, qmodel)
         if kept is not None:
@@ -209,21 +213,22 @@ class IGQHook(Hook):
         images = calibration_set(
             self.calib, runner.cfg.get('calib_dataset'), evaluation
         )
-        calibration = DetectorCalibration(
-            detector, images, [self.spec], sqnr=self.sqnr
+        calibration = RankCalibration(
+            detector,
+            images,
+            [self.spec],
+            sqnr=self.sqnr,
+            parallel=calibrates_in_parallel(self.calib),
         )
         models = CalibratedModels(calibration, runner.cfg)
         if kept is not None:
             models = kept.models(calibration)
         allocate = None
         if self.allocate is not None:
-            # all processes find the same; one of them keeps what it found
-            folder = runner.work_dir if is_main_process() else None
             allocate = partial(
-                allocate_detector,
-                calibration,
+                calibration.allocate,
                 options=self.allocate,
-                folder=folder,
+                folder=runner.work_dir,
             )
         setting = models.setting(self.spec, allocate, self.allocate)
         self._allocation = setting.allocation
@@ -233,9 +238,10 @@ class IGQHook(Hook):
             f'calibrated on images {record["image_ids"]} '
             f'(seed {record["seed"]}) in {record["seconds"]:.1f} s'
         )
-        if self.save is not None:
-            checkpoints.save(qmodel, self.save, about)
-            runner.logger.info(f'saved {self.save}')
+        path = self.save
+        if path is not None:
+            on_main(lambda: checkpoints.save(qmodel, path, about))
+            runner.logger.info(f'saved {path}')
         return qmodel
 
     def _leave(self, runner: Runner, metrics: dict[str, float] | None) -> None:
@@ -248,6 +254,8 @@ class IGQHook(Hook):
             metrics, seconds = self._kept.finish(metrics)
             self._kept.stop()
             self._kept = None
+        if not is_main_process():
+            return
         report = Report(self._subject)
         report.data['float'] = self._float_entry
         run = report.add_run(qmodel, metrics, self._calibration, seconds)

@@ -1,7 +1,7 @@
 """From a float detector to calibrated ones: the one path all tools take."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,16 +92,25 @@ class DetectorCalibration:
     def statistics(self) -> Statistics:
         """Collected when first asked for."""
         start = time.perf_counter()
+        found = self._collect()
+        self.seconds = time.perf_counter() - start
+        return found
+
+    def _collect(self) -> Statistics:
+        return self._seen_on(self.images, collect)
+
+    def _seen_on(
+        self, images: CalibrationSet, how: Callable[..., Statistics]
+    ) -> Statistics:
+        """Runs the float detector on images, once for all settings."""
         first, *others = self.specs
-        with closing(self.progress(self.images)) as batches:
-            found = collect(
+        with closing(self.progress(images)) as batches:
+            return how(
                 quantize(self.detector, first),
                 batches,
                 calibration_forward,
                 (quantize(self.detector, spec) for spec in others),
             )
-        self.seconds = time.perf_counter() - start
-        return found
 
     def apply(self, spec: QuantSpec) -> tuple[nn.Module, CalibrationRecord]:
         """A calibrated, frozen copy of the detector.

@@ -6,6 +6,8 @@ import sys
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import is_distributed
+from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 
 from ..errors import IGQError, SpecError
@@ -47,6 +49,7 @@ def build_runner(config: Config) -> Runner:
             runner = Runner.from_cfg(config)
         with contextlib.redirect_stdout(io.StringIO()):
             report_unrounded(runner.test_evaluator)
+            collect_by_network(runner.test_evaluator)
     except IGQError:
         raise
     except Exception as error:  # a config can name any code
@@ -54,6 +57,22 @@ def build_runner(config: Config) -> Runner:
             f'the config cannot be built ({type(error).__name__}: {error})'
         ) from error
     return runner
+
+
+def collect_by_network(evaluator: Evaluator) -> None:
+    """Lets metrics gather the results of all ranks without a folder.
+
+    By default they go through pickles in ``.dist_test``, which all machines
+    must share, and which stay there when a process is killed.
+
+    Args:
+        evaluator (Evaluator): Of a test loop; it is changed.
+    """
+    if not is_distributed():
+        return
+    for metric in evaluator.metrics:
+        if metric.collect_dir is None:
+            metric.collect_device = 'gpu'  # mmengine's name for it
 
 
 def use_threads(threads: int | None) -> None:

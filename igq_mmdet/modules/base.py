@@ -59,6 +59,12 @@ class Workload:
         for name, size in sizes.items():
             self.sizes[name] = self.sizes.get(name, 0) + size
 
+    def merge(self, other: 'Workload') -> None:
+        """Adds what was counted elsewhere."""
+        calls = self.calls + other.calls
+        self.add(**other.sizes)
+        self.calls = calls
+
 
 class QuantModule(nn.Module):
     """Base of every quantized layer.

@@ -1,0 +1,182 @@
+"""Starts and ends a job of several processes, on mmengine's launchers."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from unittest import mock
+
+import torch
+import torch.distributed as dist
+from mmengine.config import Config
+from mmengine.dist import (
+    get_default_group,
+    get_rank,
+    init_dist,
+    is_main_process,
+)
+
+from ..errors import IGQError, RankError
+from .ranks import PATIENCE, waiting_group
+from .watch import Watch, gone
+
+# What each launcher leaves in the environment, and who does.
+LAUNCHERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    'none': ('', ()),
+    'pytorch': (
+        'torchrun, see tools/dist_ptq.sh',
+        ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'),
+    ),
+    'slurm': ('srun', ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST')),
+    'mpi': (
+        'mpirun -x MASTER_ADDR=...',
+        (
+            'OMPI_COMM_WORLD_RANK',
+            'OMPI_COMM_WORLD_LOCAL_RANK',
+            'OMPI_COMM_WORLD_SIZE',
+            'MASTER_ADDR',
+        ),
+    ),
+}
+# Seconds to wait for all processes to be there.
+START = 300
+TOLD = 'igq_mmdet/told'
+
+
+@contextmanager
+def processes(launcher: str) -> Iterator[None]:
+    """Joins the job this process is part of, and leaves it at the end.
+
+    NCCL carries the collectives where there are GPUs, gloo elsewhere. When
+    a process raises or is killed, the others stop as well, and one of them
+    says why. Only rank 0 has a standard output.
+
+    Args:
+        launcher (str): One of ``LAUNCHERS``.
+
+    Raises:
+        RankError: The launcher did not start this process, or another
+            process is gone.
+        SystemExit: This process has to end, and another says why.
+    """
+    if launcher == 'none':
+        yield
+        return
+    with no_stdout():
+        _start(launcher)
+        watch = Watch()
+    # raising lets half-made files be removed
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with nullcontext() if is_main_process() else no_stdout():
+            yield
+        watch.finish()
+    except BaseException as error:
+        if not isinstance(error, IGQError | SystemExit | KeyboardInterrupt):
+            watch.notices()  # a collective may notice first
+        watch.fail()
+        if watch.lost is not None:
+            raise _reason(watch) from error
+        if isinstance(error, IGQError) and not _first_to_tell(False):
+            raise SystemExit(1) from error
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    dist.destroy_process_group()
+
+
+@contextmanager
+def no_stdout() -> Iterator[None]:
+    """Sends standard output nowhere, also what is written below Python."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def for_ranks(config: Config, launcher: str) -> None:
+    """Fits a config to several processes.
+
+    Args:
+        config (Config): It is changed, where it says nothing itself.
+        launcher (str): One of ``LAUNCHERS``.
+    """
+    config.launcher = launcher
+    if launcher == 'none' or torch.cuda.is_available():
+        return
+    if config.get('model_wrapper_cfg') is None:
+        # mmengine's default names a GPU
+        config.model_wrapper_cfg = dict(
+            type='MMDistributedDataParallel',
+            device_ids=None,
+            broadcast_buffers=False,
+        )
+
+
+def _start(launcher: str) -> None:
+    started_by, needed = LAUNCHERS[launcher]
+    for name in needed:
+        if name not in os.environ:
+            raise RankError(
+                f'--launcher {launcher}: {name} is not in the environment; '
+                f'start with {started_by}'
+            )
+    if launcher == 'mpi':  # mmengine's Runner asks for it
+        local_rank = os.environ['OMPI_COMM_WORLD_LOCAL_RANK']
+        os.environ.setdefault('LOCAL_RANK', local_rank)
+    if launcher == 'slurm' and 'MASTER_ADDR' not in os.environ:
+        if shutil.which('scontrol') is None:
+            raise RankError(
+                '--launcher slurm: there is no scontrol to ask for the '
+                'first host; set MASTER_ADDR'
+            )
+    if multiprocessing.get_start_method(allow_none=True) is None:
+        # mmengine's Runner would warn of any other
+        multiprocessing.set_start_method('fork')
+    gpu = torch.cuda.is_available()
+    try:
+        # mmengine chooses a GPU also where there is none
+        patch = mock.patch.object(torch.cuda, 'set_device')
+        with nullcontext() if gpu else patch:
+            init_dist(launcher, 'nccl' if gpu else 'gloo', timeout=START)
+    except Exception as error:
+        address = os.environ.get('MASTER_ADDR')
+        raise RankError(
+            f'cannot join the other processes at {address}:'
+            f'{os.environ.get("MASTER_PORT")} ({error})'
+        ) from error
+    dist.distributed_c10d._set_pg_timeout(PATIENCE, get_default_group())
+    waiting_group()
+
+
+def _reason(watch: Watch) -> BaseException:
+    if watch.killed:
+        if 'TORCHELASTIC_RUN_ID' in os.environ:
+            # torchrun knows what happened, says so and stops this process
+            time.sleep(5)
+        assert watch.lost is not None
+        # without rank 0 there may be nobody to ask
+        if _first_to_tell(get_rank() == (1 if watch.lost == 0 else 0)):
+            return RankError(gone(watch.lost))
+    return SystemExit(1)
+
+
+def _first_to_tell(otherwise: bool) -> bool:
+    """Whether no other rank has said what is wrong."""
+    store = dist.distributed_c10d._get_default_store()
+    try:
+        first: bool = store.add(TOLD, 1) == 1
+    except RuntimeError:  # who held it is gone
+        return otherwise
+    return first

@@ -1,0 +1,124 @@
+"""Notices at once when another process of the job is gone."""
+
+import _thread
+import os
+import signal
+import sys
+import threading
+import time
+
+import torch
+import torch.distributed as dist
+from mmengine.dist import get_dist_info
+
+from .ranks import PATIENCE
+
+DONE, FAILED = 1, 2
+
+# Seconds the main thread gets to end by itself once a rank is gone.
+GRACE = 20.0
+
+
+class Watch:
+    """Waits in threads for the last word of the other ranks.
+
+    Rank 0 waits for every rank, the others wait for rank 0. Whoever ends
+    says whether it is done or failed; the connections of one that is killed
+    close instead, which ends the waiting as well. The main thread is then
+    sent SIGTERM, for which it must have a handler that raises; should it
+    hang in a collective that notices nothing, the process is ended.
+
+    Collective: all ranks make one, and call :meth:`finish` or
+    :meth:`fail`.
+
+    Attributes:
+        lost (int, optional): The rank that failed or was killed.
+        killed (bool): Whether that one went without a word.
+    """
+
+    def __init__(self) -> None:
+        self.lost: int | None = None
+        self.killed = False
+        self._over = False
+        self._lock = threading.Lock()
+        rank, world_size = get_dist_info()
+        self.peers = [0] if rank else list(range(1, world_size))
+        self._group = dist.new_group(backend='gloo', timeout=PATIENCE)
+        self._threads = [
+            threading.Thread(target=self._wait, args=(peer,), daemon=True)
+            for peer in self.peers
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _wait(self, peer: int) -> None:
+        word = torch.zeros(1)
+        killed = False
+        try:
+            dist.recv(word, src=peer, group=self._group)
+        except RuntimeError:  # its connection is closed
+            killed = True
+        if word == DONE:
+            return
+        with self._lock:
+            if self._over or self.lost is not None:
+                return
+            self.lost, self.killed = peer, killed
+            _thread.interrupt_main(signal.SIGTERM)
+        time.sleep(GRACE)
+        if not self._over:
+            if killed:
+                print('error:', gone(peer), file=sys.stderr, flush=True)
+            os._exit(1)
+
+    def finish(self) -> None:
+        """All ranks are done."""
+        dist.barrier(self._group)
+        self._say(DONE)
+        for thread in self._threads:
+            thread.join()
+
+    def fail(self) -> None:
+        """This rank cannot go on; tells those who wait for it."""
+        self._calm()
+        self._say(FAILED)
+
+    def notices(self, seconds: float = 2.0) -> bool:
+        """Whether a rank is gone, which takes a moment to show.
+
+        Args:
+            seconds (float): How long to look. Defaults to 2.
+        """
+        end = time.monotonic() + seconds
+        while self.lost is None and time.monotonic() < end:
+            time.sleep(0.05)
+        return self.lost is not None
+
+    def _say(self, word: int) -> None:
+        for peer in self.peers:
+            try:
+                dist.send(torch.full((1,), float(word)), peer, self._group)
+            except RuntimeError:
+                pass  # it is gone itself
+
+    def _calm(self) -> None:
+        """From here on nothing interrupts the main thread."""
+        while not self._over:
+            try:
+                with self._lock:
+                    self._over = True
+                time.sleep(0.01)  # lets in what is under way
+            except SystemExit:
+                pass
+
+
+def gone(rank: int) -> str:
+    """What to tell of a rank that went without a word.
+
+    Args:
+        rank (int): Which one.
+    """
+    return (
+        f'rank {rank} was killed or lost its connection; all ranks stop, '
+        'start the job again'
+    )
