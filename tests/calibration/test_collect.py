@@ -6,7 +6,7 @@ from torch import nn
 
 import igq_mmdet as igq
 from igq_mmdet.calibration import collect, fit
-from igq_mmdet.calibration.collect import call, images_in
+from igq_mmdet.calibration.collect import call, collect_share, images_in
 from igq_mmdet.errors import CalibrationError
 from igq_mmdet.modules.swap import quantized_layers
 
@@ -53,6 +53,50 @@ def test_batches_do_not_matter(model, images):
     for state in states[1:]:
         for key, value in states[0].items():
             torch.testing.assert_close(state[key], value, rtol=1e-6, atol=1e-6)
+
+
+SHARES = [(1, 2, 2), (0, 5), (5, 0, 0), (4, 1)]
+
+
+@pytest.mark.parametrize('sizes', SHARES)
+def test_shares_of_the_images_give_the_same_bits(sizes, one_thread):
+    """Every statistic there is, in attention as in a Swin block."""
+    timm = pytest.importorskip('timm')
+    torch.manual_seed(0)
+    model = timm.create_model('test_vit', num_classes=4)
+    images = torch.randn(5, 3, 160, 160)
+    specs = [
+        igq.QuantSpec(method=method, groups=3)
+        for method in ('igq', 'layerwise', 'consecutive', 'repq')
+    ]
+    first, *others = (igq.quantize(model, spec) for spec in specs)
+    whole = collect(first, images.split(1), models=others)
+    parts = [
+        collect_share(
+            first, share.split(1) if len(share) else [], call, others
+        )
+        for share in images.split(sizes)
+    ]
+    for part in parts[1:]:
+        parts[0].merge(part)
+    parts[0].require()
+    assert parts[0].images == 5 and parts[0].workloads == whole.workloads
+    kinds = {kind for kinds in whole.observers.values() for kind in kinds}
+    assert len(kinds) >= 4, kinds
+    for spec in specs:
+        one, other = igq.quantize(model, spec), igq.quantize(model, spec)
+        fit(one, whole)
+        fit(other, parts[0])
+        state = other.state_dict()
+        for key, value in one.state_dict().items():
+            assert torch.equal(value, state[key]), key
+
+
+def test_an_empty_set_of_shares_is_refused(model):
+    parts = [collect_share(igq.quantize(model, igq.QuantSpec()), [])] * 2
+    parts[0].merge(parts[1])
+    with pytest.raises(CalibrationError, match='set is empty'):
+        parts[0].require()
 
 
 def test_one_pass_serves_several_settings(model, images):
