@@ -240,7 +240,6 @@ def _run(args: argparse.Namespace) -> None:
 
     from igq_mmdet.engine.cli import check_writable, load_config
     from igq_mmdet.engine.experiment import Experiment
-    from igq_mmdet.engine.launch import for_ranks
     from igq_mmdet.engine.runner import use_threads
     from igq_mmdet.report import (
         allocation_lines,
@@ -261,7 +260,6 @@ def _run(args: argparse.Namespace) -> None:
         check_writable(args.save)
     use_threads(args.threads)
     config = load_config(args.config, args.cfg_options)
-    for_ranks(config, args.launcher)
     experiment = Experiment(config, args.work_dir, args.quiet, args.dashboards)
     experiment.sqnr = not args.skip_sqnr
     experiment.integer = args.runtime == 'integer'

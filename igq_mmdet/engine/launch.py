@@ -12,7 +12,6 @@ from unittest import mock
 
 import torch
 import torch.distributed as dist
-from mmengine.config import Config
 from mmengine.dist import (
     get_default_group,
     get_rank,
@@ -103,25 +102,6 @@ def no_stdout() -> Iterator[None]:
         os.dup2(kept, 1)
         os.close(kept)
         os.close(nowhere)
-
-
-def for_ranks(config: Config, launcher: str) -> None:
-    """Fits a config to several processes.
-
-    Args:
-        config (Config): It is changed, where it says nothing itself.
-        launcher (str): One of ``LAUNCHERS``.
-    """
-    config.launcher = launcher
-    if launcher == 'none' or torch.cuda.is_available():
-        return
-    if config.get('model_wrapper_cfg') is None:
-        # mmengine's default names a GPU
-        config.model_wrapper_cfg = dict(
-            type='MMDistributedDataParallel',
-            device_ids=None,
-            broadcast_buffers=False,
-        )
 
 
 def _start(launcher: str) -> None:

@@ -1,6 +1,7 @@
 """A quiet Runner that evaluates many models in one process."""
 
 import contextlib
+import copy
 import io
 import sys
 
@@ -46,7 +47,7 @@ def build_runner(config: Config) -> Runner:
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            runner = Runner.from_cfg(config)
+            runner = Runner.from_cfg(for_ranks(config))
         with contextlib.redirect_stdout(io.StringIO()):
             report_unrounded(runner.test_evaluator)
             collect_by_network(runner.test_evaluator)
@@ -57,6 +58,30 @@ def build_runner(config: Config) -> Runner:
             f'the config cannot be built ({type(error).__name__}: {error})'
         ) from error
     return runner
+
+
+def for_ranks(config: Config) -> Config:
+    """The config as a Runner of one of several processes wants it.
+
+    Args:
+        config (Config): Stays as it is, so that what is saved of it does
+            not tell how many processes there were.
+
+    Returns:
+        Config: A changed copy; in a single process ``config`` itself.
+    """
+    if not is_distributed():
+        return config
+    config = copy.deepcopy(config)
+    config.launcher = 'pytorch'  # the processes have joined: any will do
+    if not torch.cuda.is_available() and not config.get('model_wrapper_cfg'):
+        # mmengine's default names a GPU
+        config.model_wrapper_cfg = dict(
+            type='MMDistributedDataParallel',
+            device_ids=None,
+            broadcast_buffers=False,
+        )
+    return config
 
 
 def collect_by_network(evaluator: Evaluator) -> None:

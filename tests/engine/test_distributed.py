@@ -196,7 +196,7 @@ def dist_ptq(folder, ranks, *more, options=(), config=CONFIG):
 
 
 def result_of(folder):
-    """Report and checkpoint without what depends on the clock."""
+    """Report and checkpoint without clock and folder."""
     report = json.loads((folder / 'work/igq_report.json').read_text())
     for entry in (report['float'], *report['runs']):
         del entry['eval_seconds']
@@ -204,8 +204,10 @@ def result_of(folder):
         del run['calibration']['seconds']
     checkpoint = read(folder / 'q.safetensors')
     del checkpoint.info['calibration']['seconds']
+    text = checkpoint.info.pop('model_config')
+    config = [ln for ln in text.splitlines() if not ln.startswith('work_dir')]
     tensors = {k: v.numpy().tobytes() for k, v in checkpoint.tensors.items()}
-    return report, checkpoint.spec, checkpoint.info, tensors
+    return report, checkpoint.spec, checkpoint.info, config, tensors
 
 
 @pytest.fixture(scope='module')
@@ -282,8 +284,7 @@ from mmengine.runner import Runner
 from tests.engine.rank_hooks import gloo_for_stock_runner
 
 config = Config.fromfile(sys.argv[1])
-gloo_for_stock_runner(config)
-Runner.from_cfg(config).test()
+Runner.from_cfg(gloo_for_stock_runner(config)).test()
 """
 
 
