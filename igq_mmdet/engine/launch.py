@@ -71,10 +71,12 @@ def processes(launcher: str) -> Iterator[None]:
     # raising lets half-made files be removed
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
+        watch.start()
         with nullcontext() if is_main_process() else no_stdout():
             yield
         watch.finish()
     except BaseException as error:
+        watch.calm()
         if not isinstance(error, IGQError | SystemExit | KeyboardInterrupt):
             watch.notices()  # a collective may notice first
         watch.fail()

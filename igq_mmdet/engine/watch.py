@@ -28,8 +28,8 @@ class Watch:
     sent SIGTERM, for which it must have a handler that raises; should it
     hang in a collective that notices nothing, the process is ended.
 
-    Collective: all ranks make one, and call :meth:`finish` or
-    :meth:`fail`.
+    Collective: all ranks make one, :meth:`start` it, and call
+    :meth:`finish`, or :meth:`calm` and :meth:`fail`.
 
     Attributes:
         lost (int, optional): The rank that failed or was killed.
@@ -48,8 +48,21 @@ class Watch:
             threading.Thread(target=self._wait, args=(peer,), daemon=True)
             for peer in self.peers
         ]
+
+    def start(self) -> None:
+        """From here on the main thread is interrupted if a rank is gone."""
         for thread in self._threads:
             thread.start()
+
+    def calm(self) -> None:
+        """From here on nothing interrupts the main thread."""
+        while not self._over:
+            try:
+                with self._lock:
+                    self._over = True
+                time.sleep(0.01)  # lets in what is under way
+            except SystemExit:
+                pass
 
     def _wait(self, peer: int) -> None:
         word = torch.zeros(1)
@@ -61,9 +74,11 @@ class Watch:
         if word == DONE:
             return
         with self._lock:
-            if self._over or self.lost is not None:
+            if self.lost is not None:
                 return
             self.lost, self.killed = peer, killed
+            if self._over:
+                return
             _thread.interrupt_main(signal.SIGTERM)
         time.sleep(GRACE)
         if not self._over:
@@ -80,7 +95,6 @@ class Watch:
 
     def fail(self) -> None:
         """This rank cannot go on; tells those who wait for it."""
-        self._calm()
         self._say(FAILED)
 
     def notices(self, seconds: float = 2.0) -> bool:
@@ -100,16 +114,6 @@ class Watch:
                 dist.send(torch.full((1,), float(word)), peer, self._group)
             except RuntimeError:
                 pass  # it is gone itself
-
-    def _calm(self) -> None:
-        """From here on nothing interrupts the main thread."""
-        while not self._over:
-            try:
-                with self._lock:
-                    self._over = True
-                time.sleep(0.01)  # lets in what is under way
-            except SystemExit:
-                pass
 
 
 def gone(rank: int) -> str:
