@@ -1,14 +1,17 @@
 # Everything runs in .venv, which `make setup` builds; see .ci/setup.sh.
 export OMP_NUM_THREADS ?= 2
 PY := .venv/bin/python
+ONEDL := .venv-onedl/bin/python
 
-.PHONY: help setup demo test test-fast lint format lock
+.PHONY: help setup demo test test-fast test-onedl lint docs format lock
 
 help:
 	@echo 'make demo       float and quantized AP of the demo detector'
 	@echo 'make test       all tests'
 	@echo 'make test-fast  the tests not marked slow'
+	@echo 'make test-onedl all tests on the maintained forks of OpenMMLab'
 	@echo 'make lint       ruff and mypy'
+	@echo 'make docs       the documentation, into site/'
 	@echo 'make format     let ruff mend what it can'
 	@echo 'make setup      only build .venv (the others do so by themselves)'
 	@echo 'make lock       resolve requirements/lock.txt anew'
@@ -25,10 +28,17 @@ test: setup
 test-fast: setup
 	$(PY) -m pytest -m 'not slow'
 
+test-onedl:
+	@bash .ci/setup.sh onedl
+	$(ONEDL) -m pytest
+
 lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
 format: setup
 	$(PY) -m ruff check --fix .
@@ -39,3 +49,7 @@ lock: setup
 	    --python-version 3.11 --no-annotate \
 	    --custom-compile-command 'make lock' \
 	    runtime.txt mm.txt timm.txt dev.txt docs.txt -o lock.txt
+	cd requirements && ../.venv/bin/uv pip compile -q --universal \
+	    --python-version 3.11 --no-annotate \
+	    --custom-compile-command 'make lock' \
+	    runtime.txt onedl.txt timm.txt dev.txt -o lock-onedl.txt

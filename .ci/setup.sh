@@ -1,10 +1,19 @@
 #!/usr/bin/env bash
-# Builds .venv with everything the demo and the tests need. Needs Python 3.11,
-# a C++ compiler and git. Does nothing when .venv is up to date.
+# Builds .venv with everything the demo and the tests need; with the argument
+# "onedl", .venv-onedl with the maintained forks of OpenMMLab instead. Needs
+# Python 3.11, a C++ compiler and git. Does nothing when it is up to date.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-venv=$PWD/.venv
+case ${1:-stock} in
+    stock) venv=.venv lock=lock.txt mmcv=mmcv mmcv_pin=mmcv.txt ;;
+    onedl) venv=.venv-onedl lock=lock-onedl.txt
+        mmcv=onedl-mmcv mmcv_pin=mmcv-onedl.txt ;;
+    *) echo "setup: no stack '$1'; stock or onedl" >&2; exit 2 ;;
+esac
+lock=requirements/$lock
+mmcv_pin=requirements/$mmcv_pin
+venv=$PWD/$venv
 py=$venv/bin/python
 stamp=$venv/.igq-setup
 started=$SECONDS
@@ -41,7 +50,7 @@ if ! is_311 "$py"; then
     [ -n "$python" ] || die "Python 3.11 is needed, and neither python3.11" \
         "nor python3 is it. Install it, or name it: make setup" \
         "PYTHON=/path/to/python3.11"
-    step "creating .venv with $("$python" --version)"
+    step "creating ${venv##*/} with $("$python" --version)"
     rm -rf "$venv"
     "$python" -m venv "$venv" || die "'$python -m venv' failed (on Debian:" \
         "apt-get install python3.11-venv)"
@@ -54,9 +63,9 @@ step "installing uv $uv_version"
 quiet "$tmp/uv.log" "$py" -m pip install --disable-pip-version-check \
     "uv==$uv_version" || die "pip could not install uv $uv_version"
 
-step "installing requirements/lock.txt (several GB when downloaded first)"
-VIRTUAL_ENV=$venv "$venv/bin/uv" pip install -q -r requirements/lock.txt ||
-    die "uv could not install requirements/lock.txt"
+step "installing $lock (several GB when downloaded first)"
+VIRTUAL_ENV=$venv "$venv/bin/uv" pip install -q -r "$lock" ||
+    die "uv could not install $lock"
 quiet "$tmp/cv2.log" "$py" -c 'import cv2, mmengine, torch, torchvision' ||
     die "an installed package does not import (if libGL is named:" \
         "apt-get install libgl1 libglib2.0-0)"
@@ -64,7 +73,7 @@ quiet "$tmp/cv2.log" "$py" -c 'import cv2, mmengine, torch, torchvision' ||
 # mmcv is compiled against one torch and one Python, so its wheel is kept
 # for these; with CUDA only where the toolkit can compile for the GPU there.
 torch_version=$(pin torch requirements/runtime.txt)
-mmcv_version=$(pin mmcv requirements/mmcv.txt)
+mmcv_version=$(pin "$mmcv" "$mmcv_pin")
 kind=
 if command -v nvcc >/dev/null 2>&1 &&
         "$py" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'
@@ -93,9 +102,9 @@ install_wheel() {
 }
 
 mkdir -p "$cache"
-wheel=$(find "$cache" -maxdepth 1 -name "mmcv-$mmcv_version-*.whl" | head -n 1)
+wheel=$(find "$cache" -maxdepth 1 -name "${mmcv/-/_}-$mmcv_version-*.whl" | head -n 1)
 if [ -n "$wheel" ]; then
-    step "installing mmcv $mmcv_version from ${wheel/#$HOME/\~}"
+    step "installing $mmcv $mmcv_version from ${wheel/#$HOME/\~}"
     if ! { install_wheel "$wheel" 2>/dev/null && mmcv_works; }; then
         step "that wheel does not work here; removing it"
         rm -f "$wheel"
@@ -110,7 +119,7 @@ if [ -z "$wheel" ]; then
 sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' ||
         die "mmcv is compiled and Python.h is not found" \
             "(on Debian: apt-get install python3.11-dev)"
-    step "building mmcv $mmcv_version once (about 10 minutes on 2 cores)"
+    step "building $mmcv $mmcv_version once (about 10 minutes on 2 cores)"
     build=$(mktemp -d "$cache/build.XXXXXX")
     trap 'rm -rf "$tmp" "$build"' EXIT
     # A GPU without its toolkit would make the build look for nvcc.
@@ -118,12 +127,12 @@ sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' ||
     # No cache of pip's: it would hand out a wheel built for another torch.
     MMCV_WITH_OPS=1 MAX_JOBS=$(nproc) PATH=$venv/bin:$PATH \
         quiet "$tmp/mmcv.log" "$py" -m pip wheel --no-deps --no-cache-dir \
-        --no-binary mmcv --no-build-isolation --wheel-dir "$build" \
-        "mmcv==$mmcv_version" ||
-        die "mmcv $mmcv_version could not be built (its last lines above)"
+        --no-binary "$mmcv" --no-build-isolation --wheel-dir "$build" \
+        "$mmcv==$mmcv_version" ||
+        die "$mmcv $mmcv_version could not be built (its last lines above)"
     built=$(find "$build" -name '*.whl')
     install_wheel "$built"
-    mmcv_works || die "mmcv was built but does not work: see" \
+    mmcv_works || die "$mmcv was built but does not work: see" \
         "$py -c 'import mmcv.ops'"
     mv "$built" "$cache/"
     step "kept the wheel in ${cache/#$HOME/\~}"
