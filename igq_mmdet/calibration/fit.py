@@ -71,10 +71,9 @@ def bounds(
             quantizer.strict_zero_point,
         )
     if isinstance(quantizer, FixedGroupQuantizer):
-        lower, upper = observer.channels()
         return fit_fixed(
-            lower,
-            upper,
+            observer.means(),
+            observer.extremes(),
             quantizer.groups,
             quantizer.by_range,
             spec.m_step,
@@ -86,7 +85,7 @@ def bounds(
             lower, upper, quantizer.groups, counts, spec.m_step
         )
     else:
-        lower, upper = observer.points()
+        lower, upper, counts = observer.points()
         if isinstance(quantizer, IntegralGroupQuantizer):
             return fit_integral(
                 lower,
@@ -95,8 +94,11 @@ def bounds(
                 quantizer.bits,
                 quantizer.strict_zero_point,
                 spec.m_step,
+                counts,
             )
-        groups = fit_groups(lower, upper, quantizer.groups, m_step=spec.m_step)
+        groups = fit_groups(
+            lower, upper, quantizer.groups, counts, spec.m_step
+        )
     return groups.lower.float(), groups.upper.float()
 
 

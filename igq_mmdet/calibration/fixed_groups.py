@@ -7,8 +7,8 @@ from ..spec import M_STEPS
 
 
 def fit_fixed(
-    lower: Tensor,
-    upper: Tensor,
+    means: Tensor,
+    extremes: Tensor,
     groups: int,
     by_range: bool,
     m_step: str = 'mean',
@@ -16,11 +16,12 @@ def fit_fixed(
     """Cuts channels into groups of equal counts and bounds each group.
 
     Args:
-        lower (Tensor): Minimum of each channel of each image, (I, C).
-        upper (Tensor): Maximum of each channel of each image, (I, C).
+        means (Tensor): Mean minimum and mean maximum of each channel over
+            images, (2, C).
+        extremes (Tensor): Least minimum and largest maximum, (2, C).
         groups (int): Number of groups, G, at most C.
-        by_range (bool): Cut the channels sorted by their mean range over
-            images, not as they come.
+        by_range (bool): Cut the channels sorted by their mean
+            range, not as they come.
         m_step (str): ``mean`` of the minima and maxima of all (image,
             channel) points of a group, or their ``envelope``. Defaults to
             ``mean``.
@@ -31,17 +32,16 @@ def fit_fixed(
     """
     if m_step not in M_STEPS:
         raise ValueError(f'm_step must be one of {M_STEPS}, got {m_step!r}')
-    low, high = lower.double(), upper.double()
-    channels = low.shape[1]
+    low, high = means.double()
+    channels = len(low)
     rank = torch.arange(channels)
     if by_range:
-        order = torch.argsort((high - low).mean(0), stable=True)
+        order = torch.argsort(high - low, stable=True)
         rank = torch.empty_like(rank).index_copy_(0, order, rank)
     index = rank * groups // channels
-    if m_step == 'mean':
-        how, low, high = ('mean', 'mean'), low.mean(0), high.mean(0)
-    else:
-        how, low, high = ('amin', 'amax'), low.amin(0), high.amax(0)
+    how = ('mean', 'mean')
+    if m_step == 'envelope':
+        how, (low, high) = ('amin', 'amax'), extremes.double()
     bounds = [
         low.new_zeros(groups).scatter_reduce(
             0, index, values, reduce, include_self=False

@@ -19,6 +19,7 @@ def fit_integral(
     bits: int,
     strict_zero_point: bool = False,
     m_step: str = 'mean',
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Chooses s_0, the m_i and the z_i together; deterministic.
 
@@ -36,16 +37,22 @@ def fit_integral(
             codes. Defaults to False.
         m_step (str): Of the k-means the search starts from. Defaults to
             ``mean``.
+        weights (Tensor, optional): How often each point occurred, (P,).
+            Defaults to once.
 
     Returns:
         tuple[Tensor, Tensor, Tensor]: Lower and upper bounds, (G,), and
         s_0, (1,), float32.
     """
-    start = fit_groups(lower, upper, groups, m_step=m_step)
+    start = fit_groups(lower, upper, groups, weights, m_step)
     points = torch.stack([lower, upper], 1).double()
+    often = torch.ones_like(points[:, 0])
+    if weights is not None:
+        often = weights.double()
     centers = torch.stack([start.lower, start.upper], 1)
     bases = _candidates(centers, bits)
-    mass, mean = _moments(points, _nearest(points, centers[None])[0], groups)
+    member = _nearest(points, often, centers[None])[0]
+    mass, mean = _moments(points, often, member, groups)
     mean = torch.where(mass[..., None] > 0, mean, centers[None])
     fitted = _integers(mean, bases, bits, strict_zero_point)
     off = ((fitted - mean).square().sum(-1) * mass).sum(-1)
@@ -53,7 +60,9 @@ def fit_integral(
     bases, fitted = bases[kept], fitted[kept]
     best: tuple[float, Tensor, Tensor] | None = None
     for base, own in zip(bases, fitted, strict=True):
-        loss, own = _alternate(points, own, base, bits, strict_zero_point)
+        loss, own = _alternate(
+            points, often, own, base, bits, strict_zero_point
+        )
         if best is None or loss < best[0]:
             best = loss, own, base
     assert best is not None
@@ -104,38 +113,45 @@ def _integers(mean: Tensor, bases: Tensor, bits: int, strict: bool) -> Tensor:
 
 
 def _alternate(
-    points: Tensor, centers: Tensor, base: Tensor, bits: int, strict: bool
+    points: Tensor,
+    often: Tensor,
+    centers: Tensor,
+    base: Tensor,
+    bits: int,
+    strict: bool,
 ) -> tuple[float, Tensor]:
     """k-means whose centers are representable; the loss never rises."""
     previous = float('inf')
     for _ in range(MAX_ROUNDS):
-        member, loss = _nearest(points, centers[None])
+        member, loss = _nearest(points, often, centers[None])
         if float(loss[0]) >= previous:
             break
         previous = float(loss[0])
         best = centers
-        mass, mean = _moments(points, member, len(centers))
+        mass, mean = _moments(points, often, member, len(centers))
         fitted = _integers(mean, base[None], bits, strict)[0]
         centers = torch.where(mass[0, :, None] > 0, fitted, centers)
     return previous, best
 
 
-def _nearest(points: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
+def _nearest(
+    points: Tensor, often: Tensor, centers: Tensor
+) -> tuple[Tensor, Tensor]:
     """Groups of points, (S, P), and sums of squared distances, (S,)."""
     distance = (
         (points[None, :, None, 0] - centers[:, None, :, 0]).square_()
     ).add_((points[None, :, None, 1] - centers[:, None, :, 1]).square_())
     nearest = distance.min(-1)
-    return nearest.indices, nearest.values.sum(-1)
+    return nearest.indices, (nearest.values * often).sum(-1)
 
 
 def _moments(
-    points: Tensor, member: Tensor, groups: int
+    points: Tensor, often: Tensor, member: Tensor, groups: int
 ) -> tuple[Tensor, Tensor]:
     """Points a group has, (1, G), and their mean, (1, G, 2)."""
     member = member.view(-1)
-    mass = points.new_zeros(groups).index_add_(
-        0, member, torch.ones_like(points[:, 0])
+    mass = points.new_zeros(groups).index_add_(0, member, often)
+    sums = points.new_zeros(groups, 2).index_add_(
+        0, member, points * often[:, None]
     )
-    sums = points.new_zeros(groups, 2).index_add_(0, member, points)
     return mass[None], (sums / mass.clamp(min=1)[:, None])[None]

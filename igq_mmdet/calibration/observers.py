@@ -2,6 +2,7 @@
 
 Each class declares what it keeps; :meth:`merge` combines two exactly, so
 that the order of images, or their spread over processes, does not matter.
+What is kept has a bound that the number of images does not move.
 """
 
 import math
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from ..errors import CalibrationError
 from .channel_histogram import ChannelHistogram
+from .channel_means import ChannelMeans
+from .channel_ranges import ChannelRanges
 from .observer import check_finite, unseen
 
 
@@ -36,46 +39,6 @@ class Presence:
         """Raises CalibrationError unless values were seen."""
         if not self._seen:
             raise CalibrationError(unseen(self.name))
-
-
-class ChannelRanges:
-    """The (minimum, maximum) of every channel of every instance.
-
-    Attributes:
-        lower (Tensor): (images, C) flattened, float32.
-        upper (Tensor): Like ``lower``.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._lower: list[Tensor] = []
-        self._upper: list[Tensor] = []
-
-    def update(self, x: Tensor) -> None:
-        """Takes in one instance, (N, C)."""
-        if x.numel() == 0:
-            return
-        low, high = x.amin(0), x.amax(0)
-        check_finite(self.name, low, high)
-        self._lower.append(low.cpu())
-        self._upper.append(high.cpu())
-
-    def merge(self, other: 'ChannelRanges') -> None:
-        """Appends the other's images."""
-        self._lower += other._lower
-        self._upper += other._upper
-
-    def points(self) -> tuple[Tensor, Tensor]:
-        """All minima and maxima, (images * C,) each."""
-        if not self._lower:
-            raise CalibrationError(unseen(self.name))
-        return torch.cat(self._lower), torch.cat(self._upper)
-
-    def channels(self) -> tuple[Tensor, Tensor]:
-        """Minima and maxima by image and channel, (images, C) each."""
-        if not self._lower:
-            raise CalibrationError(unseen(self.name))
-        return torch.stack(self._lower), torch.stack(self._upper)
 
 
 class RowMaxima:
@@ -213,6 +176,7 @@ class Histogram:
 OBSERVERS: dict[str, type] = {
     'presence': Presence,
     'channel_ranges': ChannelRanges,
+    'channel_means': ChannelMeans,
     'row_maxima': RowMaxima,
     'histogram': Histogram,
     'channel_histogram': ChannelHistogram,

@@ -25,7 +25,7 @@ class FixedGroupQuantizer(ActivationQuantizer):
         group_index (Tensor): The group of each channel, (C,), int32.
     """
 
-    observes = 'channel_ranges'
+    observes = 'channel_means'
     group_index: Tensor
     channel_scale: Tensor
     channel_zero_point: Tensor

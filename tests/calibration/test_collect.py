@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 import igq_mmdet as igq
+from benchmarks.memory import tensor_bytes
 from igq_mmdet.calibration import collect, fit
+from igq_mmdet.calibration.channel_ranges import ChannelRanges
 from igq_mmdet.calibration.collect import call, collect_share, images_in
 from igq_mmdet.errors import CalibrationError
 from igq_mmdet.modules.swap import quantized_layers
@@ -114,6 +116,30 @@ def test_one_pass_serves_several_settings(model, images):
         fit(qmodel, shared)
         for key, value in alone.state_dict().items():
             assert torch.equal(qmodel.state_dict()[key], value), key
+
+
+@pytest.mark.parametrize(
+    'method', ['igq', 'layerwise', 'sorted', 'repq', 'upper_bound']
+)
+def test_memory_does_not_grow_with_images(model, monkeypatch, method):
+    monkeypatch.setattr(ChannelRanges, 'LIMIT', 100)  # 3 images of 36
+
+    def kept(images):
+        def batches():
+            for seed in range(images):
+                generator = torch.Generator().manual_seed(seed)
+                yield torch.randn(1, 3, 8, 8, generator=generator)
+
+        qmodel = igq.quantize(model, igq.QuantSpec(groups=3, method=method))
+        statistics = collect(qmodel, batches())
+        fit(qmodel, statistics)
+        assert statistics.images == images
+        return tensor_bytes(statistics.observers)
+
+    # points until there are too many, then cells of three numbers
+    few, many = kept(2), kept(40)
+    assert many <= few + 100 * 16 + 4 * 36 * 8
+    assert kept(400) <= many + 100 * 16
 
 
 def test_workloads_are_counted(model, images):

@@ -77,4 +77,4 @@ def test_a_group_a_channel_of_one_image_is_the_upper_bound(rand):
 
 def test_unknown_m_step():
     with pytest.raises(ValueError, match='m_step'):
-        fit_fixed(torch.zeros(1, 3), torch.ones(1, 3), 2, False, 'median')
+        fit_fixed(torch.zeros(2, 3), torch.ones(2, 3), 2, False, 'median')
