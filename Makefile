@@ -3,13 +3,14 @@ export OMP_NUM_THREADS ?= 2
 PY := .venv/bin/python
 ONEDL := .venv-onedl/bin/python
 
-.PHONY: help setup demo test test-fast test-onedl lint docs format lock
+.PHONY: help setup demo test test-fast test-onedl bench lint docs format lock
 
 help:
 	@echo 'make demo       float and quantized AP of the demo detector'
 	@echo 'make test       all tests'
 	@echo 'make test-fast  the tests not marked slow'
 	@echo 'make test-onedl all tests on the maintained forks of OpenMMLab'
+	@echo 'make bench      docs/performance.md anew, with OpenVINO and ONNX Runtime'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make docs       the documentation, into site/'
 	@echo 'make format     let ruff mend what it can'
@@ -32,6 +33,10 @@ test-onedl:
 	@bash .ci/setup.sh onedl
 	$(ONEDL) -m pytest
 
+bench: setup
+	VIRTUAL_ENV=.venv .venv/bin/uv pip install -q -r requirements/bench-lock.txt
+	$(PY) -m benchmarks --json docs/performance.json --page
+
 lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -53,3 +58,7 @@ lock: setup
 	    --python-version 3.11 --no-annotate \
 	    --custom-compile-command 'make lock' \
 	    runtime.txt onedl.txt timm.txt dev.txt -o lock-onedl.txt
+	cd requirements && ../.venv/bin/uv pip compile -q --universal \
+	    --python-version 3.11 --no-annotate \
+	    --custom-compile-command 'make lock' \
+	    -c lock.txt bench.txt -o bench-lock.txt

@@ -1,4 +1,4 @@
-"""Peak memory of one form of the detector, in a process of its own."""
+"""Peak memory of one thing, in a process of its own."""
 
 import ctypes
 import gc
@@ -8,9 +8,113 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch import nn
 
-from .variants import image, one_variant
+
+def of_form(
+    config: str, name: str, file: str, size: list[int]
+) -> dict[str, int]:
+    """Bytes before and at the peak of one ``test_step``.
+
+    Args:
+        config (str): Of the detector.
+        name (str): Of ``forms.FORMS``.
+        file (str): Checkpoint of the quantized forms.
+        size (list[int]): Height and width of the image, in pixels.
+    """
+    from .forms import image, one_form
+
+    model, batch = one_form(config, name, file), image(*size)
+    return _peak(lambda: model.test_step(batch))
+
+
+def of_calibration(
+    config: str,
+    method: str,
+    bits: int,
+    groups: int,
+    images: int,
+    size: list[int],
+) -> dict[str, int]:
+    """Bytes before and at the peak of a calibration, and of statistics.
+
+    Args:
+        config (str): Of the detector.
+        method (str): Of the spec.
+        bits (int): Of weights and activations.
+        groups (int): Of the spec.
+        images (int): How many there are; each is made when it is its turn.
+        size (list[int]): Height and width of the images, in pixels.
+    """
+    import igq_mmdet as igq
+    from igq_mmdet.engine.calibration_forward import calibration_forward
+
+    from .forms import float_detector, image
+
+    spec = igq.QuantSpec(bits, bits, groups, method)
+    qmodel = igq.quantize(float_detector(config), spec)
+    kept: list[Any] = []
+
+    def run() -> None:
+        batches = (image(*size, seed=seed) for seed in range(images))
+        kept.append(igq.calibrate(qmodel, batches, calibration_forward))
+
+    found = _peak(run)
+    return {**found, 'statistics': tensor_bytes(kept[0].observers)}
+
+
+def tensor_bytes(value: Any) -> int:
+    """Bytes of all tensors in containers and attributes.
+
+    Args:
+        value (Any): A tensor, a container, or an object with attributes.
+    """
+    import torch
+
+    if torch.is_tensor(value):
+        return value.numel() * value.element_size()
+    if isinstance(value, dict):
+        return sum(map(tensor_bytes, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(tensor_bytes, value))
+    if hasattr(value, '__dict__') and not isinstance(value, nn.Module):
+        return tensor_bytes(vars(value))
+    return 0
+
+
+def peak_memory(what: str, threads: int, **arguments: Any) -> dict[str, int]:
+    """Calls a function of this file in a fresh process.
+
+    Args:
+        what (str): ``of_form`` or ``of_calibration``.
+        threads (int): Of torch.
+        **arguments: Of that function.
+
+    Returns:
+        dict[str, int]: What it returned.
+    """
+    task = json.dumps({'what': what, 'threads': threads, **arguments})
+    done = subprocess.run(
+        [sys.executable, '-m', 'benchmarks.memory', task],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    found: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _peak(step: Any) -> dict[str, int]:
+    import torch
+
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    before = _status('VmRSS')
+    Path('/proc/self/clear_refs').write_text('5')  # forget the peak so far
+    with torch.no_grad():
+        step()
+    return {'before': before, 'peak': _status('VmHWM')}
 
 
 def _status(field: str) -> int:
@@ -21,46 +125,17 @@ def _status(field: str) -> int:
     raise KeyError(field)
 
 
-def measure(name: str, checkpoint: str, height: int, width: int) -> None:
-    """Prints the memory of this process as JSON.
+def main(task: dict[str, Any]) -> None:
+    """Prints what is asked for as JSON."""
+    import warnings
 
-    Args:
-        name (str): Form of the detector.
-        checkpoint (str): Of its quantized forms.
-        height (int): Of the image, in pixels.
-        width (int): Of the image, in pixels.
-    """
-    model, batch = one_variant(name, checkpoint), image(height, width)
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    before = _status('VmRSS')
-    Path('/proc/self/clear_refs').write_text('5')  # forget the peak so far
-    with torch.no_grad():
-        model.test_step(batch)
-    peak = _status('VmHWM')
-    print(json.dumps({'before': before, 'peak': peak}))
+    import torch
+
+    warnings.simplefilter('ignore')
+    torch.set_num_threads(task.pop('threads'))
+    function = {'of_form': of_form, 'of_calibration': of_calibration}
+    print(json.dumps(function[task.pop('what')](**task)))
 
 
-def peak_memory(
-    name: str, checkpoint: str, height: int, width: int, threads: int
-) -> dict[str, Any]:
-    """Bytes before and at the peak of one ``test_step``.
-
-    Args:
-        name (str): Form of the detector.
-        checkpoint (str): Of its quantized forms.
-        height (int): Of the image, in pixels.
-        width (int): Of the image, in pixels.
-        threads (int): Of torch.
-    """
-    arguments = ['--memory-of', name, checkpoint]
-    arguments += ['--size', str(height), str(width)]
-    done = subprocess.run(
-        [sys.executable, '-m', 'benchmarks', *arguments]
-        + ['--threads', str(threads)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+if __name__ == '__main__':
+    main(json.loads(sys.argv[1]))

@@ -38,11 +38,11 @@ def alternate(
 
 def summarise(
     seconds: Mapping[str, Sequence[float]], reference: str
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Any]]:
     """Medians, spread, and how many times faster than the reference.
 
     The ratio is the median of the ratios within a round, whose runs are
-    neighbours in time.
+    neighbours in time; None for what took no time at all.
 
     Args:
         seconds (Mapping[str, Sequence[float]]): From :func:`alternate`.
@@ -56,7 +56,9 @@ def summarise(
             'slowest': max(own),
             'times_faster': statistics.median(
                 b / o for b, o in zip(base, own, strict=True)
-            ),
+            )
+            if all(own)
+            else None,
         }
         for name, own in seconds.items()
     }

@@ -16,3 +16,10 @@ def format_rows(rows: Sequence[Sequence[str]]) -> str:
         lines.append('  '.join(cells).rstrip())
     lines.insert(1, '-' * max(map(len, lines)))
     return '\n'.join(lines)
+
+
+def markdown_rows(rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, header first, aligned as above."""
+    head, *body = (f'| {" | ".join(row)} |' for row in rows)
+    rule = '|---' + '|---:' * (len(rows[0]) - 1) + '|'
+    return '\n'.join([head, rule, *body])

@@ -11,6 +11,7 @@ from .ablation_tables import (
     ordering_words,
     short_words,
 )
+from .columns import markdown_rows
 from .table import BOX, MASK
 
 INTRODUCTION = """\
@@ -122,7 +123,7 @@ def results_page(
         blocks.append(f'## {data["tables"][name]["title"]}')
         blocks.append(note)
         rows = [cells(line) for line in lines(data, name)]
-        blocks.append(_markdown(rows))
+        blocks.append(markdown_rows([HEADER, *rows]))
         if name == 'groups' and plot is not None:
             blocks.append(f'![AP over groups and over BOPs]({plot})')
         if name == 'short':
@@ -152,10 +153,3 @@ def _percent(metrics: Mapping[str, float], key: str) -> str:
 
 def _bullets(texts: Sequence[str]) -> str:
     return '\n'.join(f'- {text}' for text in texts)
-
-
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    head = f'| {" | ".join(HEADER)} |'
-    rule = '|---' + '|---:' * (len(HEADER) - 1) + '|'
-    body = [f'| {" | ".join(row)} |' for row in rows]
-    return '\n'.join([head, rule, *body])

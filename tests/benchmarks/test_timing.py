@@ -18,3 +18,9 @@ def test_ratios_are_taken_within_a_round():
     assert found['b']['times_faster'] == 2.0
     assert found['b']['median'] == 4.0
     assert found['a']['fastest'] == 2.0 and found['a']['slowest'] == 20.0
+
+
+def test_what_takes_no_time_has_no_ratio():
+    found = summarise({'a': [2.0, 2.0], 'b': [0.0, 0.0]}, 'a')
+    assert found['b']['times_faster'] is None
+    assert found['a']['times_faster'] == 1.0
