@@ -36,7 +36,7 @@ class ChannelRanges:
             return
         low, high = x.amin(0), x.amax(0)
         check_finite(self.name, low, high)
-        self._points.append(torch.stack([low, high]).float().cpu())
+        self._points.append(torch.stack([low, high]).cpu())
         self._bound()
 
     def merge(self, other: 'ChannelRanges') -> None:
@@ -49,8 +49,8 @@ class ChannelRanges:
     def points(self) -> tuple[Tensor, Tensor, Tensor]:
         """Minima, maxima and how often each pair occurred, (P,) each.
 
-        The first two are float32, centres of cells where there are cells;
-        counts are int64.
+        The first two are of the values' type, or float32 centres of cells
+        where there are cells; counts are int64.
         """
         if self._exponent is not None:
             index = torch.stack(_unpack(self._cells)).double() + 0.5
