@@ -130,12 +130,13 @@ def _add(
 
 
 def _same_float(cohort: Cohort, full: dict[str, float], path: Path) -> None:
-    for key in full.keys() & cohort.full.keys():
-        if abs(full[key] - cohort.full[key]) <= FLOAT_TOLERANCE:
+    for key in full:  # in the order of the report: warnings have one too
+        first = cohort.full.get(key, full[key])
+        if abs(full[key] - first) <= FLOAT_TOLERANCE:
             continue
         label = METRICS.get(key, key)
         line = (
-            f'float {label} is {cohort.full[key]:.2f} in the first report '
+            f'float {label} is {first:.2f} in the first report '
             f'and {full[key]:.2f} in {path.parent}: other weights?'
         )
         if line not in cohort.warnings:
