@@ -12,6 +12,7 @@ from typing import Any
 import igq_mmdet as igq
 from igq_mmdet.calibration.perturbation import CANDIDATES
 from igq_mmdet.command import run_command
+from igq_mmdet.compared import named_settings
 from igq_mmdet.interruption import advising
 from igq_mmdet.quantizers import METHODS
 
@@ -21,6 +22,7 @@ DEMO_CHECKPOINT = ROOT / 'demo/swin_mini_mask_rcnn.safetensors'
 DEMO_COMPARE = 'layerwise,igq:8,igq:12,upper_bound'
 DEMO_BITS = ((4, 4), (6, 6), (8, 3))
 
+OF_ALLOCATION = ('allocate_others', 'candidates')
 # What a quantized checkpoint says of itself.
 IN_FILE = (
     'w_bits',
@@ -52,12 +54,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default='detector',
         help='detector, backbone, or parts such as neck,rpn',
     )
-    parser.add_argument(
-        '--include', nargs='+', default=(), help='patterns of layer names'
-    )
-    parser.add_argument(
-        '--exclude', nargs='+', default=(), help='patterns of layer names'
-    )
+    for name in ('--include', '--exclude'):
+        parser.add_argument(
+            name, nargs='+', default=(), help='patterns of layer names'
+        )
     parser.add_argument(
         '--calib-images', type=int, default=1, help='how many, default 1'
     )
@@ -162,26 +162,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('CONFIG needs a CHECKPOINT, or --load FILE')
     if args.load and (args.compare or args.save):
         parser.error('--load evaluates one file; leave --compare and --save')
-    if args.save and len(args.seed) > 1:
-        parser.error('--save writes one model; give one --seed')
-    if args.save and args.compare:
-        parser.error('--save writes one setting; leave --compare out')
+    if args.save and (len(args.seed) > 1 or args.compare):
+        parser.error('--save writes one model: one --seed and no --compare')
     if args.resume and args.no_predictions:
         parser.error('--resume needs predictions; leave --no-predictions out')
     if args.method and args.compare:
         parser.error('--compare names the methods; leave --method out')
-    if not args.allocate:
-        for name in ('allocate_others', 'candidates'):
+    if args.load and args.allocate:
+        parser.error('--load evaluates one file; leave --allocate out')
+    for refused, names, why in (
+        (not args.allocate, OF_ALLOCATION, '{} needs --allocate'),
+        (args.load, IN_FILE, '--load takes it from the file; leave {} out'),
+    ):
+        for name in names if refused else ():
             if getattr(args, name) != parser.get_default(name):
-                flag = '--' + name.replace('_', '-')
-                parser.error(f'{flag} means nothing without --allocate')
-    if args.load:
-        if args.allocate:
-            parser.error('--load evaluates one file; leave --allocate out')
-        for name in IN_FILE:
-            if getattr(args, name) != parser.get_default(name):
-                flag = '--' + name.replace('_', '-')
-                parser.error(f'--load takes it from the file; leave {flag}')
+                parser.error(why.format('--' + name.replace('_', '-')))
     return args
 
 
@@ -205,26 +200,14 @@ def settings(args: argparse.Namespace) -> list[igq.QuantSpec]:
             bits = DEMO_BITS
     default_groups = 12 if args.groups is None else args.groups
     names = compare or args.method or 'igq'
-    specs = []
-    for w_bits, a_bits in bits:
-        for name in names.split(','):
-            method, sign, groups = name.strip().partition(':')
-            if sign and not groups.isdigit():
-                raise igq.IGQError(
-                    f'--compare: {name!r} is not METHOD or METHOD:GROUPS'
-                )
-            specs.append(
-                igq.QuantSpec(
-                    w_bits=w_bits,
-                    a_bits=a_bits,
-                    groups=int(groups) if sign else default_groups,
-                    method=method,
-                    parts=args.parts,
-                    include=args.include,
-                    exclude=args.exclude,
-                )
-            )
-    return specs
+    return named_settings(
+        names,
+        bits,
+        default_groups,
+        parts=args.parts,
+        include=args.include,
+        exclude=args.exclude,
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -241,13 +224,7 @@ def _run(args: argparse.Namespace) -> None:
     from igq_mmdet.engine.cli import check_writable, load_config
     from igq_mmdet.engine.experiment import Experiment
     from igq_mmdet.engine.runner import use_threads
-    from igq_mmdet.report import (
-        allocation_lines,
-        result_table,
-        runtime_lines,
-        seed_table,
-        uncovered_lines,
-    )
+    from igq_mmdet.report import result_text, uncovered_lines
 
     specs = settings(args)
     for name in ('work_dir', 'save', 'load', 'checkpoint', 'config'):
@@ -292,19 +269,13 @@ def _run(args: argparse.Namespace) -> None:
     path = experiment.write()
     if not is_main_process():
         return
-    print(result_table(experiment.report.data))
-    if len(args.seed) > 1:
-        print(seed_table(experiment.report.data))
-    for lines in (allocation_lines, runtime_lines):
-        for line in lines(experiment.report.data):
-            print(line)
+    print(result_text(experiment.report.data))
     for line in uncovered_lines(experiment.report.data):
         print(line, file=sys.stderr)
     if args.quiet:
         return
     if args.save:
-        size = os.path.getsize(args.save)
-        full = experiment.float_bytes
+        size, full = os.path.getsize(args.save), experiment.float_bytes
         print(f'{args.save}: {size} bytes, 1/{full / size:.2f} of float32')
     print(f'report: {path}')
     for line in experiment.dashboards.lines():

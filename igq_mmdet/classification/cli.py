@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import torch
 
+from ..compared import named_settings
 from ..errors import IGQError
 from ..report import uncovered_lines
 from ..report.classification import classification_table
@@ -52,28 +53,19 @@ def add_options(parser: argparse.ArgumentParser, compare: str | None) -> None:
 
 def settings(args: argparse.Namespace) -> list[QuantSpec]:
     """The settings that the options ask for."""
-    specs = []
-    names = args.compare or f'{args.method}:{args.groups}'
+    widths = []
     for bits in args.bits:
         w_bits, slash, a_bits = bits.partition('/')
         if not (slash and w_bits.isdigit() and a_bits.isdigit()):
             raise IGQError(f'--bits: {bits!r} is not W/A, such as 4/4')
-        for name in names.split(','):
-            method, _, groups = name.strip().partition(':')
-            if groups and not groups.isdigit():
-                raise IGQError(
-                    f'--compare: {name!r} is not METHOD or METHOD:GROUPS'
-                )
-            specs.append(
-                QuantSpec(
-                    w_bits=int(w_bits),
-                    a_bits=int(a_bits),
-                    groups=int(groups or args.groups),
-                    method=method,
-                    include=args.include,
-                    exclude=args.exclude,
-                )
-            )
+        widths.append((int(w_bits), int(a_bits)))
+    specs = named_settings(
+        args.compare or args.method,
+        widths,
+        args.groups,
+        include=args.include,
+        exclude=args.exclude,
+    )
     if args.save and len(specs) > 1:
         raise IGQError('--save writes one setting; leave --compare out')
     return specs

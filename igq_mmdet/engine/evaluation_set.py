@@ -2,10 +2,11 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from ..errors import DataError, SpecError
+from ..errors import DataError, IGQError, SpecError
 from .calibration_set import build_dataset, image_path
 
 WHAT = 'test_dataloader'
@@ -48,15 +49,23 @@ def evaluation_set(config: Mapping[str, Any]) -> Any:
     return dataset
 
 
-def unreadable_image(error: Exception) -> str | None:
-    """The image that mmcv could not decode, if that is what went wrong.
+@contextmanager
+def images_named() -> Iterator[None]:
+    """Evaluates inside; an image that does not decode is named.
 
-    Args:
-        error (Exception): Raised while testing, perhaps in a worker.
-
-    Returns:
-        str, optional: Its path.
+    Raises:
+        DataError: mmcv could not decode an image, perhaps in a worker.
     """
-    # a worker's error ends with the message, after its own source lines
-    found = re.findall(r'failed to load image: (.+)', str(error))
-    return found[-1].strip() if found else None
+    try:
+        yield
+    except IGQError:
+        raise
+    except Exception as error:
+        # a worker's error ends with the message, after its own source lines
+        found = re.findall(r'failed to load image: (.+)', str(error))
+        if not found:
+            raise
+        raise DataError(
+            f'{found[-1].strip()}: evaluation image does not decode; '
+            'replace it'
+        ) from error

@@ -16,7 +16,6 @@ from tqdm import tqdm
 from .. import checkpoint as checkpoints
 from ..calibration.allocation import Allocation
 from ..coverage import traced_coverage
-from ..errors import DataError, IGQError
 from ..report import Report, run_name, write_report
 from ..runtime import to_integer
 from ..spec import QuantSpec
@@ -26,7 +25,7 @@ from .calibrated_models import CalibratedModels
 from .calibration_forward import calibration_forward
 from .calibration_set import CalibrationSet
 from .dashboards import Dashboards
-from .evaluation_set import evaluation_set, unreadable_image
+from .evaluation_set import evaluation_set, images_named
 from .float_checkpoint import load_float_checkpoint
 from .inner_detector import inner_detector
 from .kept_run import KeptRun
@@ -50,9 +49,6 @@ class Experiment:
     Attributes:
         integer (bool): Evaluate on integer codes.
         sqnr (bool): Measure every layer's on the calibration images.
-
-    Attributes:
-        integer (bool): Evaluate on integer codes.
         calib_parallel (bool): See :class:`RankCalibration`.
         kept (KeptRun, optional): What makes it resumable.
 
@@ -231,17 +227,10 @@ class Experiment:
             kept = self.kept.evaluation(self.runner, model, label, seed)
         start = time.perf_counter()
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with images_named(), contextlib.redirect_stdout(io.StringIO()):
                 if kept is not None:
                     return kept.run(self.runner.test)
                 metrics = self.runner.test()
-        except Exception as error:
-            path = unreadable_image(error)
-            if path is None or isinstance(error, IGQError):
-                raise
-            raise DataError(
-                f'{path}: evaluation image does not decode; replace it'
-            ) from error
         finally:
             if self.progress is not None:
                 self.progress.close()

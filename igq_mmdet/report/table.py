@@ -53,6 +53,23 @@ def result_table(data: Mapping[str, Any]) -> str:
     return format_rows(rows)
 
 
+def result_text(data: Mapping[str, Any]) -> str:
+    """All a terminal is told of a report.
+
+    Args:
+        data (Mapping): A report, see :class:`Report`.
+
+    Returns:
+        str: The table of results, means over seeds if settings occur more
+        than once, and lines about allocation and integer execution.
+    """
+    names = [run['name'] for run in data['runs']]
+    blocks = [result_table(data)]
+    if len(set(names)) < len(names):
+        blocks.append(seed_table(data))
+    return '\n'.join([*blocks, *allocation_lines(data), *runtime_lines(data)])
+
+
 def runtime_lines(data: Mapping[str, Any]) -> list[str]:
     """Wall time of evaluations on integer codes beside float.
 
