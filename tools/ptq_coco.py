@@ -46,8 +46,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--a-bits', type=int, help='2 to 8, default 4')
     parser.add_argument('--groups', type=int, help='a layer, default 12')
     parser.add_argument(
-        '--method',
-        help=f'default igq; one of {", ".join(METHODS)}',
+        '--method', help=f'default igq; one of {", ".join(METHODS)}'
     )
     parser.add_argument(
         '--parts',
@@ -163,7 +162,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     if args.load and (args.compare or args.save):
         parser.error('--load evaluates one file; leave --compare and --save')
     if args.save and (len(args.seed) > 1 or args.compare):
-        parser.error('--save writes one model: one --seed and no --compare')
+        parser.error('--save writes one setting: one --seed, no --compare')
     if args.resume and args.no_predictions:
         parser.error('--resume needs predictions; leave --no-predictions out')
     if args.method and args.compare:
