@@ -62,9 +62,10 @@ def test_interrupted_process(number):
 
 
 def test_every_tool_ends_this_way():
-    tools = sorted(ROOT.glob('tools/*.py'))
-    assert tools
-    for path in tools:
-        text = path.read_text()
+    tools = {path: path.read_text() for path in ROOT.glob('tools/*.py')}
+    # torchrun.py starts processes and runs nothing of the package itself
+    ours = {path: text for path, text in tools.items() if 'igq_mmdet' in text}
+    assert len(ours) == len(tools) - 1
+    for path, text in ours.items():
         assert 'return run_command(' in text, path.name
         assert not re.search(r'except (igq\.)?IGQError', text), path.name
