@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .checkpoint_checks import check_state
 from .checkpoint_file import QuantCheckpoint, in_memory, read, write
 from .errors import CheckpointError, SpecError
 from .modules.base import QuantModule, QuantWeightModule, Workload
@@ -117,7 +118,7 @@ def restore(model: nn.Module, checkpoint: QuantCheckpoint) -> nn.Module:
     """
     qmodel = frozen_skeleton(copy.deepcopy(model), checkpoint)
     state = unpacked_state(qmodel, checkpoint)
-    _check_state(qmodel, state, checkpoint.path)
+    check_state(qmodel, state, checkpoint.path)
     qmodel.load_state_dict(state, strict=True)
     adopt_workloads(qmodel, checkpoint)
     return qmodel
@@ -203,31 +204,3 @@ def _packed_state(model: nn.Module) -> dict[str, Tensor]:
             value = pack(value, layer.config.w_bits)
         tensors[key] = value.clone()  # safetensors refuses shared memory
     return tensors
-
-
-def _check_state(
-    model: nn.Module, state: Mapping[str, Tensor], path: str
-) -> None:
-    """One clear line instead of torch's list of every key."""
-    own = model.state_dict()
-    missing = [key for key in own if key not in state]
-    unknown = [key for key in state if key not in own]
-    if missing or unknown:
-        raise CheckpointError(
-            f'{path}: made for another model; '
-            f'missing {_some(missing)}, unknown {_some(unknown)}'
-        )
-    for key, value in own.items():
-        if value.shape != state[key].shape or value.dtype != state[key].dtype:
-            raise CheckpointError(
-                f'{path}: {key} is {state[key].dtype} '
-                f'{tuple(state[key].shape)}, the model has {value.dtype} '
-                f'{tuple(value.shape)}: made for another model'
-            )
-
-
-def _some(keys: list[str]) -> str:
-    if not keys:
-        return 'none'
-    more = f' and {len(keys) - 3} more' if len(keys) > 3 else ''
-    return ', '.join(keys[:3]) + more

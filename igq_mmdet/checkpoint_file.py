@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .atomic import replacing
+from .checkpoint_checks import check_info
 from .errors import CheckpointError, SpecError
 from .spec import QuantSpec
 
@@ -77,8 +78,8 @@ def read(path: str | os.PathLike[str]) -> QuantCheckpoint:
         )
     try:
         spec = QuantSpec.from_json(metadata['spec'])
-        info = json.loads(metadata['info'])
-    except (KeyError, ValueError, SpecError) as error:
+        info = check_info(json.loads(metadata['info']))
+    except (KeyError, ValueError, SpecError, RecursionError) as error:
         raise CheckpointError(f'{name}: bad metadata ({error})') from error
     return QuantCheckpoint(name, spec, tensors, info, digest)
 
@@ -87,11 +88,14 @@ def _version(name: str, metadata: Mapping[str, str]) -> int:
     if metadata.get('format') != FORMAT:
         raise CheckpointError(f'{name}: not an igq_mmdet checkpoint')
     try:
-        return int(metadata['format_version'])
+        version = int(metadata['format_version'])
     except (KeyError, ValueError) as error:
         raise CheckpointError(
             f'{name}: format version is missing or not a number'
         ) from error
+    if version < 1:
+        raise CheckpointError(f'{name}: there is no format version {version}')
+    return version
 
 
 def digest_of(

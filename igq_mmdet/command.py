@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import ParamSpec
 
-from .errors import IGQError
+from .errors import IGQError, one_line
 from .interruption import Interrupted, interruptible
 
 P = ParamSpec('P')
@@ -30,8 +30,7 @@ def run_command(
         with interruptible():
             return run(*args, **kwargs) or 0
     except IGQError as error:
-        # reasons that others gave may span lines
-        print('error:', ' '.join(str(error).split()), file=sys.stderr)
+        print('error:', one_line(error), file=sys.stderr)
         return 1
     except Interrupted as interrupted:
         advice = interrupted.advice and f'; {interrupted.advice}'

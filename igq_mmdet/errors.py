@@ -27,3 +27,21 @@ class RankError(IGQError, RuntimeError):
 
 class MissingDependencyError(IGQError, ImportError):
     """An optional dependency that a feature needs."""
+
+
+def one_line(error: BaseException, length: int = 500) -> str:
+    """An error as one line that a terminal can show.
+
+    Line feeds and what steers a terminal, which hostile files may hold,
+    become spaces; the middle of a very long text is left out.
+
+    Args:
+        error (BaseException): Any.
+        length (int): Characters at most. Defaults to 500.
+    """
+    text = ''.join(c if c.isprintable() else ' ' for c in str(error))
+    text = ' '.join(text.split())
+    if len(text) <= length:
+        return text
+    half = (length - 5) // 2
+    return f'{text[:half]} ... {text[-half:]}'

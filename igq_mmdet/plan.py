@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from .errors import SpecError
+from .field_checks import did_you_mean
 from .modules.base import LayerConfig
 from .modules.conv import QuantConv2d
 from .modules.norm_pairs import norm_pairs
@@ -17,7 +18,7 @@ from .modules.table import (
     quantized_class,
 )
 from .quantizers import METHODS
-from .spec import QuantSpec, did_you_mean
+from .spec import QuantSpec
 
 # part -> where it lives in an mmdet detector; the longest prefix wins
 PARTS: dict[str, tuple[str, ...]] = {

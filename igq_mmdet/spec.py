@@ -1,17 +1,20 @@
 """What to quantize and how: frozen, validated, with a JSON round trip."""
 
 import dataclasses
-import difflib
 import json
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import SpecError
+from .field_checks import check_choice, check_int
 from .quantizers import METHODS
 
 SPEC_VERSION = 1
 MIN_BITS, MAX_BITS = 2, 8
+# more than any layer has channels; a layer holds memory for every group
+MAX_GROUPS = 1 << 16
 
 # Named sets of parts; results of one must not be compared with the other's.
 PRESETS: dict[str, tuple[str, ...] | None] = {
@@ -119,13 +122,13 @@ class QuantSpec:
 
     def __post_init__(self) -> None:
         _check_numbers(self, 'QuantSpec')
-        _check_choice('method', self.method, METHODS)
-        _check_choice('targets', self.targets, TARGETS)
+        check_choice('method', self.method, METHODS)
+        check_choice('targets', self.targets, TARGETS)
         object.__setattr__(self, 'parts', _normal_parts(self.parts))
         for name in ('include', 'exclude'):
             object.__setattr__(self, name, _strings(name, getattr(self, name)))
-        _check_choice('m_step', self.m_step, M_STEPS)
-        _check_choice('weight_scope', self.weight_scope, WEIGHT_SCOPES)
+        check_choice('m_step', self.m_step, M_STEPS)
+        check_choice('weight_scope', self.weight_scope, WEIGHT_SCOPES)
         for name, top in (
             ('weight_percentiles', 50),
             ('static_percentiles', 100),
@@ -139,7 +142,7 @@ class QuantSpec:
             )
         groups = dict(self.layer_groups)
         for layer, value in groups.items():
-            _check_int(f'layer_groups[{layer!r}]', value, 1, None)
+            _check_groups(f'layer_groups[{layer!r}]', value)
         object.__setattr__(self, 'layer_groups', groups)
         if not isinstance(self.strict_zero_point, bool):
             raise SpecError(
@@ -184,6 +187,10 @@ class QuantSpec:
         Raises:
             SpecError: An unknown field, a newer version or a bad value.
         """
+        if not isinstance(data, Mapping):
+            raise SpecError(
+                f'a spec must be a dict of fields, got {reprlib.repr(data)}'
+            )
         fields = dict(data)
         kind = fields.pop('type', 'QuantSpec')
         version = fields.pop('version', SPEC_VERSION)
@@ -196,7 +203,7 @@ class QuantSpec:
             )
         known = [f.name for f in dataclasses.fields(cls)]
         for name in fields:
-            _check_choice('field', name, known)
+            check_choice('field', name, known)
         return cls(**fields)
 
     @classmethod
@@ -204,35 +211,17 @@ class QuantSpec:
         """Builds a spec from what :meth:`to_json` wrote."""
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise SpecError(f'spec is not JSON: {error}') from error
         if not isinstance(data, dict):
             raise SpecError('spec is not a JSON object')
         return cls.from_dict(data)
 
 
-def did_you_mean(value: object, choices: Any) -> str:
-    """``; did you mean 'x'?`` or the list of choices."""
-    names = [str(choice) for choice in choices]
-    close = difflib.get_close_matches(str(value), names, n=1)
-    if close:
-        return f'; did you mean {close[0]!r}?'
-    return '; choose from ' + ', '.join(names)
-
-
-def _check_choice(name: str, value: object, choices: Any) -> None:
-    if not isinstance(value, str) or value not in choices:
-        raise SpecError(
-            f'unknown {name} {value!r}{did_you_mean(value, choices)}'
-        )
-
-
-def _check_int(name: str, value: object, low: int, high: int | None) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise SpecError(f'{name} must be an integer, got {value!r}')
-    if value < low or (high is not None and value > high):
-        limit = f'{low} to {high}' if high is not None else f'at least {low}'
-        raise SpecError(f'{name} must be {limit}, got {value}')
+def _check_groups(name: str, value: object) -> None:
+    low = not isinstance(value, int) or value < 1
+    limit = 'at least 1' if low else f'at most {MAX_GROUPS}'
+    check_int(name, value, limit, range(1, MAX_GROUPS + 1))
 
 
 def _check_numbers(spec: Any, kind: str) -> None:
@@ -241,9 +230,10 @@ def _check_numbers(spec: Any, kind: str) -> None:
         if value is None and (kind == 'PartSpec' or not hasattr(spec, name)):
             continue
         if name == 'groups':
-            _check_int(name, value, 1, None)
+            _check_groups(name, value)
         else:
-            _check_int(name, value, MIN_BITS, MAX_BITS)
+            limit = f'{MIN_BITS} to {MAX_BITS}'
+            check_int(name, value, limit, range(MIN_BITS, MAX_BITS + 1))
 
 
 def _tuple(name: str, value: Any) -> tuple[Any, ...]:
@@ -302,5 +292,5 @@ def _part_spec(name: str, own: Any) -> PartSpec:
         )
     known = [f.name for f in dataclasses.fields(PartSpec)]
     for key in own:
-        _check_choice(f'field of part {name!r}', key, known)
+        check_choice(f'field of part {name!r}', key, known)
     return PartSpec(**own)

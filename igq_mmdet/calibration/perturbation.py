@@ -1,5 +1,6 @@
 """How far each candidate of each layer moves predictions (section 5)."""
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from ..errors import SpecError
 from ..modules.base import QuantModule
 from ..modules.swap import quantized_layers
 from ..quantizers import ChannelGroupQuantizer, RowGroupQuantizer
-from ..spec import QuantSpec
+from ..spec import MAX_GROUPS, QuantSpec
 from .calibrate import quantize
 from .candidates import grouped_key, trying
 from .collect import Statistics, images_in
@@ -50,7 +51,7 @@ class Perturbation:
             raise SpecError(
                 f'allocation needs method igq, got {spec.method!r}'
             )
-        _check_candidates(candidates)
+        candidates = check_candidates(candidates)
         if others not in OTHERS:
             raise SpecError(f'others must be one of {OTHERS}, got {others!r}')
         if not isinstance(copies, int) or copies < 1:
@@ -58,7 +59,7 @@ class Perturbation:
         self.float_model = model
         self.statistics = statistics
         self.predict = predict
-        self.candidates = tuple(candidates)
+        self.candidates = candidates
         self.others = others
         self.copies = copies
         self.forwards = 0
@@ -78,7 +79,7 @@ class Perturbation:
             if groups not in candidates:
                 raise SpecError(
                     f'{name}: groups={groups} is not among the candidates '
-                    f'{tuple(candidates)}; the target must be'
+                    f'{candidates}; the target must be'
                 )
         # where copies of an image lie in the outputs of blocks
         self.axes: dict[str, Any] = {}
@@ -168,15 +169,26 @@ class PreparedImage:
         return {g: known[g] for g in owner.candidates}
 
 
-def _check_candidates(candidates: Sequence[int]) -> None:
-    whole = [
-        g for g in candidates if isinstance(g, int) and g is not True and g > 1
-    ]
-    if len(whole) != len(candidates) or len(set(whole)) != len(whole):
+def check_candidates(candidates: Any) -> tuple[int, ...]:
+    """Numbers of groups that can be tried.
+
+    Args:
+        candidates (Sequence[int]): Different numbers from 2 on.
+
+    Raises:
+        SpecError: They are not.
+    """
+    whole: list[int] = []
+    if isinstance(candidates, Sequence) and not isinstance(candidates, str):
+        whole = [
+            g for g in candidates if type(g) is int and 1 < g <= MAX_GROUPS
+        ]
+    if not whole or len(set(whole)) != len(candidates):
         raise SpecError(
             'candidates must be different whole numbers from 2 on, got '
-            f'{tuple(candidates)}'
+            f'{reprlib.repr(candidates)}'
         )
+    return tuple(whole)
 
 
 def grouped_layers(model: nn.Module) -> dict[str, QuantModule]:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..calibration.allocation import Allocation, allocate
+from ..calibration.perturbation import OTHERS, check_candidates
 from ..errors import SpecError
-from ..spec import QuantSpec, did_you_mean
+from ..field_checks import checked_fields
+from ..spec import QuantSpec
 from .predictions import predictor
 from .ptq import DetectorCalibration
 
@@ -42,13 +44,7 @@ def allocate_detector(
         SpecError: An unknown option, or a detector without class
             predictions per RoI or query.
     """
-    chosen = dict(options or {})
-    for name in chosen:
-        if name not in OPTIONS:
-            raise SpecError(
-                f'unknown field of allocate {name!r}'
-                f'{did_you_mean(name, OPTIONS)}'
-            )
+    chosen = allocation_options(options)
     batches = list(calibration.images)
     pixels = max(batch['inputs'][0][0].numel() for batch in batches)
     chosen.setdefault('copies', max(1, min(8, PIXELS // pixels)))
@@ -68,3 +64,28 @@ def allocate_detector(
         )
     finally:
         detector.train(training)
+
+
+def allocation_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Options of :func:`allocate_detector`, checked before any work.
+
+    Args:
+        options (Mapping, optional): ``candidates``, ``others``, ``copies``.
+
+    Raises:
+        SpecError: An unknown option or a value that cannot be meant.
+    """
+    chosen = checked_fields('allocate', options, OPTIONS)
+    if 'candidates' in chosen:
+        chosen['candidates'] = check_candidates(chosen['candidates'])
+    if 'others' in chosen and chosen['others'] not in OTHERS:
+        raise SpecError(
+            f'allocate.others must be one of {OTHERS}, got '
+            f'{chosen["others"]!r}'
+        )
+    copies = chosen.get('copies', 1)
+    if type(copies) is not int or not 1 <= copies <= 64:
+        raise SpecError(
+            f'allocate.copies must be an integer, 1 to 64, got {copies!r}'
+        )
+    return chosen

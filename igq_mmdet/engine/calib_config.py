@@ -1,10 +1,11 @@
 """The ``calib`` entry of hooks and wrappers."""
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import SpecError
-from ..spec import did_you_mean
+from ..field_checks import checked_fields
 from .calibration_set import CalibrationSet, build_dataset, choose_images
 
 FIELDS = ('dataset', 'num_images', 'seed', 'allow_evaluation', 'parallel')
@@ -29,20 +30,23 @@ def calibration_set(
         CalibrationSet: The seeded choice.
 
     Raises:
-        SpecError: An unknown field, or no dataset at all.
+        SpecError: An unknown field, a value of another type, or no
+            dataset at all.
     """
-    fields = dict(calib or {})
-    for name in fields:
-        if name not in FIELDS:
-            raise SpecError(
-                f'unknown field of calib {name!r}{did_you_mean(name, FIELDS)}'
-            )
+    fields = checked_fields('calib', calib, FIELDS)
     fields.pop('parallel', None)
-    config = fields.pop('dataset', None) or default_dataset
+    config = fields.pop('dataset', None)
+    if config is None:
+        config = default_dataset
     if config is None:
         raise SpecError(
             'no calibration images; add calib_dataset=dict(type=..., '
             'test_mode=True) to the config, or calib=dict(dataset=...)'
+        )
+    if not isinstance(config, Mapping):
+        raise SpecError(
+            'the calibration dataset must be a config such as '
+            f'dict(type=...), got {reprlib.repr(config)}'
         )
     dataset = build_dataset(config, 'calib_dataset')
     return choose_images(dataset, evaluation=evaluation, **fields)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -116,10 +117,16 @@ def choose_images(
             drawn without leave.
     """
     for name, value in (('number of images', num_images), ('seed', seed)):
-        if not isinstance(value, int) or value < 0:
+        if type(value) is not int or not 0 <= value < 2**63:
             raise DataError(
-                f'calibration {name} must be an integer from 0, got {value!r}'
+                f'calibration {name} must be an integer from 0, got '
+                f'{reprlib.repr(value)}'
             )
+    if not isinstance(allow_evaluation, bool):
+        raise DataError(
+            'calibration allow_evaluation must be True or False, got '
+            f'{reprlib.repr(allow_evaluation)}'
+        )
     if not 1 <= num_images <= len(dataset):
         raise DataError(
             f'cannot calibrate on {num_images} images; the calibration set '

@@ -11,9 +11,9 @@ from mmengine.dist import master_only
 from mmengine.visualization import Visualizer, WandbVisBackend
 
 from ..errors import IGQError, MissingDependencyError, SpecError
+from ..field_checks import did_you_mean
 from ..report.predictions import slug
 from ..report.scalars import hyper_parameters
-from ..spec import did_you_mean
 from .publish import publish
 
 # name on the command line -> mmengine's class, what has to be installed

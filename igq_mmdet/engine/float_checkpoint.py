@@ -135,7 +135,8 @@ def read_float_checkpoint(filename: str) -> dict[str, Tensor]:
         )
     state = content.get('state_dict', content)
     if not isinstance(state, Mapping) or not all(
-        isinstance(value, Tensor) for value in state.values()
+        isinstance(key, str) and isinstance(value, Tensor)
+        for key, value in state.items()
     ):
         raise CheckpointError(f'{filename}: holds no state dict of tensors')
     prefix = 'module.'
@@ -186,12 +187,18 @@ def misfit(model: nn.Module, state: Mapping[str, Tensor]) -> str | None:
         for k in own
         if k in state and state[k].shape != own[k].shape
     ]
+    kinds = [
+        f'{k} {state[k].dtype} {state[k].layout}'
+        for k in own
+        if k in state and not _values_of(state[k], own[k])
+    ]
     problems = [
         f'{kind} {len(keys)} ({", ".join(keys[:3])})'
         for kind, keys in (
             ('missing', missing),
             ('unknown', unknown),
             ('other shape', shapes),
+            ('no plain numbers of its kind', kinds),
         )
         if keys
     ]
@@ -214,6 +221,13 @@ def _reason(error: Exception) -> str:
     if 'Weights only' in text:
         return 'damaged, or not a file of weights'
     return text.splitlines()[0]
+
+
+def _values_of(value: Tensor, own: Tensor) -> bool:
+    """Whether copying gives a model's tensor the very values of another."""
+    plain = value.layout == torch.strided and not value.is_meta
+    same = value.is_floating_point() == own.is_floating_point()
+    return plain and same and not (value.is_complex() or value.is_quantized)
 
 
 def _derived(key: str) -> bool:

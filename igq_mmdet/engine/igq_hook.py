@@ -1,9 +1,11 @@
 """Evaluates a quantized copy of the detector in place of the float one."""
 
 import os
+import reprlib
 import time
 from collections.abc import Mapping
 from functools import partial
+from inspect import signature
 from typing import Any
 
 from mmengine.dist import is_main_process
@@ -13,13 +15,19 @@ from torch import nn
 
 from .. import checkpoint as checkpoints
 from ..errors import CheckpointError, SpecError
+from ..field_checks import checked_fields
 from ..registry import HOOKS
 from ..report import Report, run_name, write_report
 from ..report.report import float_entry
 from ..report.summary import summary
 from ..spec import QuantSpec
 from .agreement import check_agreement
-from .calib_config import calibrates_in_parallel, calibration_set
+from .allocate import allocation_options
+from .calib_config import (
+    FIELDS,
+    calibrates_in_parallel,
+    calibration_set,
+)
 from .calibrated_models import CalibratedModels
 from .evaluate_float import evaluate_float
 from .float_checkpoint import QUANTIZED, misfit
@@ -91,13 +99,34 @@ class IGQHook(Hook):
         evaluate_float: bool = False,
         float_report: str | None = None,
         sqnr: bool = True,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            known = signature(IGQHook).parameters
+            checked_fields('IGQHook', unknown, list(known)[:-1])
         if evaluate_float and float_report is not None:
             raise SpecError(
                 'float AP is either measured (evaluate_float) or taken from '
                 'float_report; leave one out'
             )
+        for name, value, kinds in (
+            ('save', save, str | None),
+            ('predictions', predictions, bool),
+            ('resume', resume, bool),
+            ('evaluate_float', evaluate_float, bool),
+            ('float_report', float_report, str | None),
+            ('sqnr', sqnr, bool),
+        ):
+            if not isinstance(value, kinds):
+                wanted = 'True or False' if kinds is bool else 'a path'
+                raise SpecError(
+                    f'IGQHook: {name} must be {wanted}, got '
+                    f'{reprlib.repr(value)}'
+                )
         self.spec = None if spec is None else QuantSpec.from_dict(spec)
+        checked_fields('calib', calib, FIELDS)
+        if allocate is not None:
+            allocation_options(allocate)
         self.calib = calib
         self.save = save
         self.allocate = allocate

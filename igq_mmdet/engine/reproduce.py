@@ -8,8 +8,9 @@ from typing import Any
 from mmengine.config import Config
 
 from ..errors import DataError, SpecError
+from ..field_checks import did_you_mean
 from ..report.measured_rows import file_digest
-from ..spec import QuantSpec, did_you_mean
+from ..spec import QuantSpec
 from .experiment import Experiment
 
 HOOK = 'igq_mmdet.IGQHook'

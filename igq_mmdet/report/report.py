@@ -18,6 +18,11 @@ from .environment import environment
 from .summary import layer_settings, summary
 
 SCHEMA = 'igq_mmdet.report/1'
+# What reading a field of damaged JSON can raise.
+READING = (
+    *(KeyError, TypeError, ValueError, AttributeError, IndexError),
+    *(OverflowError, RecursionError),
+)
 
 
 class Report:
@@ -114,6 +119,8 @@ def float_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         DataError: It cannot be read, is no report, or has no float AP.
     """
+    if not os.path.isfile(path):
+        raise DataError(f'{path}: no such file')
     try:
         entry = json.loads(Path(path).read_text())['float']
         found = {
@@ -123,7 +130,7 @@ def float_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
         }
     except OSError as error:
         raise DataError(f'{path}: {error.strerror or error}') from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except READING as error:
         raise DataError(
             f'{path}: no report with a float model; make one with '
             'tools/ptq_coco.py, without --skip-float'

@@ -32,6 +32,10 @@ ELSEWHERE = {
     '.venv/bin/python demo/train.py --work-dir work_dirs/demo_train': (
         'tests/test_demo_training.py'
     ),
+    'python -m tests.fuzz': 'tests/test_fuzz.py',
+    'python -m tests.fuzz --kind checkpoint --cases 20000 --seed 7': (
+        'tests/test_fuzz.py'
+    ),
     'python -m benchmarks --json docs/performance.json --page': (
         'tests/benchmarks/test_timing.py'
     ),

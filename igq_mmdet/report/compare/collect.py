@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import DataError, IGQError
 from ...spec import QuantSpec
-from ..report import SCHEMA, run_name
+from ..report import READING, SCHEMA, run_name
 from .cohort import METRICS, Cohort, Run
 
 REPORT = 'igq_report.json'
@@ -72,7 +72,7 @@ def collect(files: Sequence[Path]) -> list[Cohort]:
             _add(cohorts, path, data)
         except IGQError as error:
             raise DataError(f'{path}: {error}') from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except READING as error:
             said = f'{type(error).__name__}: {error}'
             raise DataError(
                 f'{path}: not a whole report ({said}); run its evaluation '

@@ -1,0 +1,1 @@
+"""Hostile input by seed: ``python -m tests.fuzz`` tries it and counts."""
