@@ -131,5 +131,5 @@ def test_wrapper_block(tmp_path):
     base = Config.fromfile(ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py')
     space = {'model': base.model.to_dict()}
     exec(block, space)
-    model = MODELS.build(space['model'])
+    model = MODELS.build(Config({'model': space['model']}).model)
     assert type(model).__name__ == 'IGQDetector'
