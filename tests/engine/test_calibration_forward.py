@@ -97,8 +97,10 @@ def test_detections_are_left_alone(detector, rois, experiment):
 def test_no_proposal_at_all(detector, experiment):
     detector.rpn_head.test_cfg.min_bbox_size = 10000
     spec = QuantSpec(groups=4)
+    images = experiment.images(1, 0, False)
+    calibration = DetectorCalibration(detector, images, [spec])
     with pytest.raises(CalibrationError, match='saw no data') as info:
-        DetectorCalibration(detector, experiment.images(1, 0, False), [spec])
+        calibration.statistics  # noqa: B018  collected when asked for
     assert 'roi_head.bbox_head' in str(info.value)
     assert '\n' not in str(info.value)
 
