@@ -218,8 +218,6 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from mmengine.dist import is_main_process
-
     from igq_mmdet.engine.cli import check_writable, load_config
     from igq_mmdet.engine.experiment import Experiment
     from igq_mmdet.engine.runner import use_threads
@@ -266,7 +264,7 @@ def _run(args: argparse.Namespace) -> None:
             )
             with_float = False
     path = experiment.write()
-    if not is_main_process():
+    if path is None:
         return
     print(result_text(experiment.report.data))
     for line in uncovered_lines(experiment.report.data):

@@ -237,11 +237,12 @@ class Experiment:
             self.runner.model = before
         return metrics, time.perf_counter() - start
 
-    def write(self) -> str:
-        """Writes the report, by rank 0, and returns its path."""
+    def write(self) -> str | None:
+        """Writes the report and returns its path; None on ranks but 0."""
+        if not is_main_process():
+            return None
         path = os.path.join(self.runner.work_dir, 'igq_report.json')
-        if is_main_process():
-            write_report(self.report, path)
+        write_report(self.report, path)
         return path
 
     def _allocate(
