@@ -14,6 +14,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 
 from ..errors import DataError
+from .coco_annotations import check_coco_file
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ def build_dataset(config: Mapping[str, Any], what: str) -> Any:
         )
         if 'need at least one array' in str(error):  # mmengine, serializing
             raise DataError(f'{what}: {name} lists no images') from error
+        if name.endswith('.json') and os.path.isfile(name):
+            check_coco_file(name, masks=False)  # if that is why, it says so
         raise DataError(
             f'{what}: cannot read {name} ({type(error).__name__}: {error})'
         ) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import DataError, IGQError, SpecError
 from .calibration_set import build_dataset, image_path
+from .coco_annotations import check_coco_file
 
 WHAT = 'test_dataloader'
 
@@ -38,6 +39,9 @@ def evaluation_set(config: Mapping[str, Any]) -> Any:
                 f'test_evaluator: {name} is not there; mend ann_file'
             )
     dataset = build_dataset(config[WHAT]['dataset'], WHAT)
+    for evaluator in evaluators:
+        if evaluator.get('type') == 'CocoMetric':
+            _check_coco(evaluator, dataset)
     paths = [image_path(dataset, index) for index in range(len(dataset))]
     missing = [p for p in paths if '://' not in p and not os.path.isfile(p)]
     if missing:
@@ -69,3 +73,20 @@ def images_named() -> Iterator[None]:
             f'{found[-1].strip()}: evaluation image does not decode; '
             'replace it'
         ) from error
+
+
+def _check_coco(evaluator: Mapping[str, Any], dataset: Any) -> None:
+    name = evaluator.get('ann_file')
+    if not name or '://' in name or evaluator.get('format_only'):
+        return
+    metric = evaluator.get('metric', 'bbox')
+    metrics = [metric] if isinstance(metric, str) else metric
+    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+    listed = check_coco_file(name, classes, 'segm' in metrics)
+    for index in range(len(dataset)):
+        image = dataset.get_data_info(index).get('img_id')
+        if image not in listed:
+            raise DataError(
+                f'{name}: test_evaluator does not list image {image!r} of '
+                f'{WHAT}; name the same ann_file in both'
+            )

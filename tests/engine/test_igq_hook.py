@@ -208,9 +208,8 @@ def test_refuses_another_architecture(few_images, tmp_path):
     ],
 )
 def test_refuses_calib(calib, error, text, few_images, tmp_path):
-    runner = build(few_images(), tmp_path, hook(spec=FIELDS, calib=calib))
     with pytest.raises(error, match=text):
-        runner.test()
+        build(few_images(), tmp_path, hook(spec=FIELDS, calib=calib)).test()
 
 
 def test_calibrating_on_evaluation_images(few_images, tmp_path):

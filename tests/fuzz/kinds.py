@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from . import checkpoint_files, float_checkpoints, settings
+from . import annotations, checkpoint_files, float_checkpoints, settings
 from .trial import EQUAL, REFUSED, WRONG, Kind
 
 
@@ -30,6 +30,9 @@ KINDS: Mapping[str, Entry] = {
     ),
     'float checkpoint': Entry(
         float_checkpoints.cases, 1000, 60, 'weights loaded, nothing executed'
+    ),
+    'COCO annotations': Entry(
+        annotations.cases, 500, 25, 'read, calibrated on and judged'
     ),
     'setting': Entry(settings.cases, 2000, 100, 'a value that is allowed'),
 }
