@@ -86,6 +86,6 @@ def allocation_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
     copies = chosen.get('copies', 1)
     if type(copies) is not int or not 1 <= copies <= 64:
         raise SpecError(
-            f'allocate.copies must be an integer, 1 to 64, got {copies!r}'
+            f'allocate.copies must be at least 1, at most 64, got {copies!r}'
         )
     return chosen

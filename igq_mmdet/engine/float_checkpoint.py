@@ -190,7 +190,7 @@ def misfit(model: nn.Module, state: Mapping[str, Tensor]) -> str | None:
     kinds = [
         f'{k} {state[k].dtype} {state[k].layout}'
         for k in own
-        if k in state and not _values_of(state[k], own[k])
+        if k in state and not _derived(k) and not _values_of(state[k], own[k])
     ]
     problems = [
         f'{kind} {len(keys)} ({", ".join(keys[:3])})'

@@ -182,3 +182,13 @@ def test_misfit_names_the_first_keys(tmp_path):
         load_float_checkpoint(model, str(tmp_path / 'x.pth'))
     for key, value in model.state_dict().items():
         assert torch.equal(value, before[key])
+
+
+def test_integers_are_no_weights(tmp_path):
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    state = dict(model.state_dict())
+    # recomputed when a model is built, so that their kind does not matter
+    state['1.num_batches_tracked'] = torch.tensor(3.0)
+    assert misfit(model, state) is None
+    state['0.weight'] = state['0.weight'].long()
+    assert '0.weight torch.int64' in misfit(model, state)
