@@ -26,8 +26,9 @@ def compiled_backbone(model: Any) -> Callable[[Tensor], Any]:
     Args:
         model (nn.Module): A detector; its own backbone stays as it is.
     """
-    torch.compiler.reset()  # the limit of recompilations is each model's
-    found: Callable[[Tensor], Any] = torch.compile(model.backbone)
+    found: Callable[[Tensor], Any] = torch.compile(
+        model.backbone, dynamic=False
+    )
     return found
 
 

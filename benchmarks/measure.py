@@ -72,6 +72,9 @@ class Run:
 
     def all(self) -> dict[str, Any]:
         """Everything, as JSON-ready figures."""
+        # blocks of several models share their code; each is compiled
+        torch._dynamo.config.recompile_limit = 1000
+        torch._dynamo.config.accumulated_recompile_limit = 10000
         steps = (
             self.calibration,
             self.whole,
@@ -141,7 +144,6 @@ class Run:
         steps = {name: self.step(self.models[name]) for name in FORMS}
         if self.args.compile:
             for name in (FLOAT, form_name('igq', RUNTIMES[0])):
-                torch.compiler.reset()
                 step = self.step(compiled(self.models[name]))
                 self._first(name + COMPILED, step, steps)
         self.data['instances'] = {
