@@ -18,9 +18,13 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def chromium():
-    """The browser; what needs it is skipped where there is none."""
+    """The browser; what needs it is skipped where there is none.
+
+    Playwright's event loop runs as long as it does, and a second one cannot
+    be started meanwhile: not for longer than a module.
+    """
     path = shutil.which('chromium')
     if path is None:
         pytest.skip('chromium is not installed (apt-get install chromium)')

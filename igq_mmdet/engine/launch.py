@@ -21,7 +21,7 @@ from mmengine.dist import (
 
 from ..errors import IGQError, RankError
 from .ranks import PATIENCE, waiting_group
-from .watch import Watch, gone
+from .watch import Watch, gone, torchrun_tells
 
 # What each launcher leaves in the environment, and who does.
 LAUNCHERS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -144,12 +144,11 @@ def _start(launcher: str) -> None:
 
 def _reason(watch: Watch) -> BaseException:
     if watch.killed:
-        if 'TORCHELASTIC_RUN_ID' in os.environ:
-            # torchrun knows what happened, says so and stops this process
-            time.sleep(5)
         assert watch.lost is not None
+        if torchrun_tells(watch.lost):
+            time.sleep(5)  # it must see first who was killed
         # without rank 0 there may be nobody to ask
-        if _first_to_tell(get_rank() == (1 if watch.lost == 0 else 0)):
+        elif _first_to_tell(get_rank() == (1 if watch.lost == 0 else 0)):
             return RankError(gone(watch.lost))
     return SystemExit(1)
 

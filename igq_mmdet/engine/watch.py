@@ -82,7 +82,7 @@ class Watch:
             _thread.interrupt_main(signal.SIGTERM)
         time.sleep(GRACE)
         if not self._over:
-            if killed:
+            if killed and not torchrun_tells(peer):
                 print('error:', gone(peer), file=sys.stderr, flush=True)
             os._exit(1)
 
@@ -126,3 +126,15 @@ def gone(rank: int) -> str:
         f'rank {rank} was killed or lost its connection; all ranks stop, '
         'start the job again'
     )
+
+
+def torchrun_tells(rank: int) -> bool:
+    """Whether a torchrun on this machine sees that a rank was killed.
+
+    Args:
+        rank (int): Which one.
+    """
+    if 'TORCHELASTIC_RUN_ID' not in os.environ:
+        return False
+    first = get_dist_info()[0] - int(os.environ['LOCAL_RANK'])
+    return 0 <= rank - first < int(os.environ['LOCAL_WORLD_SIZE'])

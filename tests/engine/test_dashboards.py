@@ -225,7 +225,7 @@ def test_step_is_that_of_the_logger():
 @pytest.mark.parametrize(
     'content, text',
     [
-        (None, 'No such file'),
+        (None, 'no such file'),
         ('{"float": null}', 'skip-float'),
         ('[1', 'no report'),
         ('{"float": {"metrics": 3}}', 'no report'),
