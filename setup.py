@@ -39,11 +39,13 @@ KERNELS = Extension(
             'vectors',
             'quantize',
             'linear',
+            'runs',
             'grouped',
             'conv',
             'softmax',
             'attention',
             'simulate',
+            'grouped_values',
         )
     ],
     language='c++',

@@ -231,12 +231,16 @@ class QuantWeightModule(QuantModule):
         Args:
             x (Tensor): The input.
         """
+        step = getattr(self.input_quantizer, 'grid_step', None)
+        return step is not None and self.grid_possible(x)
+
+    def grid_possible(self, x: Tensor) -> bool:
+        """Whether the layer holds codes and quantizes ``x`` to integers."""
         quantizer = self.input_quantizer
         return (
             self.frozen
             and quantizer.ready
             and quantizer.observer is None
-            and getattr(quantizer, 'grid_step', None) is not None
             and holds_integers(x)
         )
 

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..kernels import runs_here
 from ..quantizers import (
     METHODS,
     FoldedQuantizer,
@@ -13,6 +14,7 @@ from ..quantizers import (
     input_quantizer,
 )
 from .base import LayerConfig, QuantWeightModule
+from .grouped_product import GroupQuantizer, grouped_product
 from .instances import Instances, current_instances
 from .rescale import rescale
 from .workspace import workspace
@@ -61,6 +63,21 @@ class QuantLinear(QuantWeightModule):
             self.in_features,
         )
 
+    def on_grid(self, x: Tensor) -> bool:
+        """Whether sums are taken over integers, see the base class.
+
+        Args:
+            x (Tensor): The input.
+        """
+        quantizer = self.input_quantizer
+        if (
+            not isinstance(quantizer, GroupQuantizer)
+            or quantizer.grid_step is not None
+        ):
+            return super().on_grid(x)
+        # with a step a group that pays on a CPU only
+        return self.grid_possible(x) and runs_here(x, quantizer.scale)
+
     def forward(self, x: Tensor) -> Tensor:
         """(R, ..., C) to (R, ..., D)."""
         if self.observing:
@@ -75,7 +92,7 @@ class QuantLinear(QuantWeightModule):
 
     @torch.no_grad()
     def forward_on_grid(self, x: Tensor) -> Tensor:
-        """Multiplies integers; a block of tokens stays in the cache.
+        """Multiplies integers, image by image.
 
         Args:
             x (Tensor): (R, ..., C), see :meth:`on_grid`.
@@ -83,33 +100,56 @@ class QuantLinear(QuantWeightModule):
         Returns:
             Tensor: (R, ..., D).
         """
-        quantizer = self.input_quantizer
         layout, x = self._images(x)
-        weight, scale = self.grid_weight().T, self.grid_scale()
         out = x.new_empty(*x.shape[:-1], self.out_features)
-        rows = max(ROWS, BLOCK // (self.in_features + self.out_features))
+        multiply = (
+            self._common_step
+            if self.input_quantizer.grid_step is not None
+            else self._step_a_group
+        )
         for (values, counted), (target, _) in zip(
             layout.split(x), layout.split(out), strict=True
         ):
-            if not len(values):
-                continue
-            step, zero_point, multiple = quantizer.grid(
-                counted if counted.numel() else values
-            )
-            for block, sums in zip(
-                values.split(rows), target.split(rows), strict=True
-            ):
-                integers = fake_quantize(
-                    block,
-                    step,
-                    zero_point,
-                    quantizer.bits,
-                    workspace(block),
-                    multiple,
+            if len(values):
+                multiply(
+                    values, counted if counted.numel() else values, target
                 )
-                torch.mm(integers, weight, out=sums)
-                rescale(sums, scale, self.bias, -1)
         return self._layers_back(layout, out)
+
+    def _common_step(
+        self, values: Tensor, counted: Tensor, out: Tensor
+    ) -> None:
+        """One image; a block of tokens stays in the cache."""
+        quantizer = self.input_quantizer
+        weight, scale = self.grid_weight().T, self.grid_scale()
+        rows = max(ROWS, BLOCK // (self.in_features + self.out_features))
+        step, zero_point, multiple = quantizer.grid(counted)
+        for block, sums in zip(
+            values.split(rows), out.split(rows), strict=True
+        ):
+            integers = fake_quantize(
+                block,
+                step,
+                zero_point,
+                quantizer.bits,
+                workspace(block),
+                multiple,
+            )
+            torch.mm(integers, weight, out=sums)
+            rescale(sums, scale, self.bias, -1)
+
+    def _step_a_group(
+        self, values: Tensor, counted: Tensor, out: Tensor
+    ) -> None:
+        """One image whose channels have one of several steps."""
+        grouped_product(
+            values,
+            counted,
+            self.input_quantizer,
+            (self.weight_codes, self.weight_scale, self.weight_zero_point),
+            self.bias,
+            out,
+        )
 
     def _images(self, x: Tensor) -> tuple[Instances, Tensor]:
         """How images lie in the input, and the input laid out so."""

@@ -67,6 +67,10 @@ class FixedGroupQuantizer(ActivationQuantizer):
         self.channel_scale.copy_(self.scale[index])
         self.channel_zero_point.copy_(self.zero_point[index])
 
+    def assign(self, x: Tensor) -> Tensor:
+        """Groups of the channels, (C,), whatever the values (N, C) are."""
+        return self.group_index.long()
+
     def quantize(
         self, x: Tensor, counted: Tensor, out: Tensor | None
     ) -> Tensor:

@@ -7,10 +7,8 @@ from ..kernels.library import Library
 from ..quantizers import (
     ActivationQuantizer,
     IntegralGroupQuantizer,
-    assign_channels,
     max_code,
 )
-from .column_bounds import fast_column_bounds
 from .product import exact_product
 from .weights import PANEL, ChannelCodes, IntegerWeight, panels
 
@@ -55,10 +53,7 @@ class CommonStepProduct:
             scale = quantizer.scale.expand(width)
             zero_point = quantizer.zero_point.expand(width)
             return ChannelCodes.of(scale, zero_point, top)
-        lower, upper = fast_column_bounds(counted, self.kernels)
-        groups = assign_channels(
-            lower, upper, quantizer.lower, quantizer.upper
-        )
+        groups = quantizer.assign(counted)
         return ChannelCodes.of(
             quantizer.scale[groups],
             quantizer.zero_point[groups],

@@ -29,11 +29,11 @@ INTEGER: dict[type, Any] = {
 def to_integer(model: nn.Module) -> nn.Module:
     """A copy of a model whose layers multiply integer codes, on a CPU.
 
-    Codes are those of the simulation, outputs equal it up to the order of
-    its float sums. Weights are fixed from here on: load a checkpoint
-    before. A layer that cannot run so stays simulated; why is in
-    ``igq_runtime`` of the copy, by layer name, None where it runs on
-    integers.
+    Codes and outputs are those of the simulation on a CPU, bit for bit
+    while a layer's sums stay below 2^24. Weights are fixed from here on:
+    load a checkpoint before. A layer that cannot run so stays simulated;
+    why is in ``igq_runtime`` of the copy, by layer name, None where it runs
+    on integers.
 
     Args:
         model (nn.Module): Quantized, calibrated and frozen.

@@ -4,17 +4,10 @@ import torch
 from torch import Tensor
 
 from ..kernels.library import Library
-from ..quantizers import (
-    ChannelGroupQuantizer,
-    FixedGroupQuantizer,
-    assign_channels,
-    max_code,
-)
-from .column_bounds import fast_column_bounds
+from ..modules.grouped_product import GroupQuantizer
+from ..quantizers import max_code
 from .product import grouped_product
 from .weights import PANEL, ChannelCodes, IntegerWeight, channel_panels
-
-GroupQuantizer = ChannelGroupQuantizer | FixedGroupQuantizer
 
 
 class GroupedProduct:
@@ -48,23 +41,11 @@ class GroupedProduct:
             if not self.weight.zero.any():
                 self.struct.zero = None
 
-    def groups(self, counted: Tensor) -> Tensor:
-        """The group of each channel of one image, (K,), int64.
-
-        Args:
-            counted (Tensor): The tokens statistics are taken from, (N, K).
-        """
-        quantizer = self.quantizer
-        if isinstance(quantizer, FixedGroupQuantizer):
-            return quantizer.group_index.long()
-        lower, upper = fast_column_bounds(counted, self.kernels)
-        return assign_channels(lower, upper, quantizer.lower, quantizer.upper)
-
     def channel_codes(self, groups: Tensor) -> ChannelCodes:
         """How channels of these groups are quantized.
 
         Args:
-            groups (Tensor): From :meth:`groups`.
+            groups (Tensor): The group of each channel, (K,).
         """
         quantizer = self.quantizer
         return ChannelCodes.of(
@@ -75,7 +56,7 @@ class GroupedProduct:
 
     def __call__(self, values: Tensor, counted: Tensor, out: Tensor) -> None:
         """Computes one image, see :class:`CommonStepProduct`."""
-        groups = self.groups(counted)
+        groups = self.quantizer.assign(counted)
         how = self.channel_codes(groups)
         if self.kernels is None:
             codes = how.codes(values)

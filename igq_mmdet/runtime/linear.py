@@ -31,7 +31,7 @@ PRODUCTS: dict[type, Any] = {
 class IntegerLinear(IntegerForm, QuantLinear):
     """Computes what a frozen ``QuantLinear`` simulates.
 
-    Equal codes; outputs differ by float summation order only.
+    Equal bits while sums stay below 2^24, see docs/performance.md.
     """
 
     @classmethod

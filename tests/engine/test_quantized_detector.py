@@ -138,6 +138,8 @@ def test_float_detector_is_not_touched(calibrated, experiment):
         dict(method='igq_integral', groups=8),
         dict(method='igq_integral', groups=12),
         dict(method='layerwise'),
+        dict(method='igq', groups=8),
+        dict(method='sorted', groups=8),
     ],
 )
 def test_integers_predict_what_is_simulated(experiment, pair, changes):

@@ -5,17 +5,18 @@ import warnings
 import pytest
 
 from igq_mmdet.kernels.library import SETS
+from igq_mmdet.modules import grouped_product
 from igq_mmdet.runtime import conv_product, library, linear
 
 
 @pytest.fixture(params=SETS)
 def kernels(request, monkeypatch):
-    """The instruction set that layers made in this test use."""
+    """The instruction set that products in this test use."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         found = library(request.param)
     if (found.name if found else 'none') != request.param:
         pytest.skip(f'no {request.param} here')
-    for module in (conv_product, linear):
+    for module in (conv_product, grouped_product, linear):
         monkeypatch.setattr(module, 'library', lambda: found)
     return request.param

@@ -70,6 +70,17 @@ void igq_weight_values(int isa, const uint8_t *codes, int64_t rows,
     CALL(isa, weight_values(codes, rows, columns, zero, scale, out, threads));
 }
 
+// As igq_grouped, in float on codes (D, K).
+void igq_grouped_values(int isa, const float *x, int64_t rows,
+                        const Codes *how, const int32_t *group,
+                        int64_t groups, const uint8_t *codes,
+                        const float *zero, const float *scale,
+                        const float *bias, int64_t inputs, int64_t outputs,
+                        float *out, int threads) {
+    CALL(isa, grouped_values(x, rows, *how, group, groups, codes, zero, scale,
+                             bias, inputs, outputs, out, threads));
+}
+
 void igq_rescale(int isa, float *y, int64_t rows, int64_t channels,
                  int64_t size, const float *scale, const float *bias,
                  int threads) {

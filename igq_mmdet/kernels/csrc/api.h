@@ -70,6 +70,10 @@ struct Rows {
                 int);                                                         \
     void weight_values(const uint8_t *, int64_t, int64_t, const float *,      \
                        const float *, float *, int);                          \
+    void grouped_values(const float *, int64_t, Codes, const int32_t *,       \
+                        int64_t, const uint8_t *, const float *,              \
+                        const float *, const float *, int64_t, int64_t,       \
+                        float *, int);                                        \
     void rescale(float *, int64_t, int64_t, int64_t, const float *,           \
                  const float *, int);                                         \
     void softmax_codes(float *, const Rows &, float *, int);                  \

@@ -21,6 +21,8 @@ static constexpr int GROUPED_MR = 2;
 
 #include "linear.h"
 
+#include "runs.h"
+
 #include "grouped.h"
 
 #include "conv.h"
@@ -30,5 +32,7 @@ static constexpr int GROUPED_MR = 2;
 #include "attention.h"
 
 #include "simulate.h"
+
+#include "grouped_values.h"
 }
 #endif

@@ -22,6 +22,8 @@ static constexpr int GROUPED_MR = 6;
 
 #include "linear.h"
 
+#include "runs.h"
+
 #include "grouped.h"
 
 #include "conv.h"
@@ -31,5 +33,7 @@ static constexpr int GROUPED_MR = 6;
 #include "attention.h"
 
 #include "simulate.h"
+
+#include "grouped_values.h"
 }
 #endif

@@ -1,39 +1,6 @@
-// A fully connected layer whose channels have one of several steps. The
-// channels of an image are sorted by group into runs, its weights with them;
-// a run is summed in integers, runs in float, in the order of groups.
-
-// Runs of channels, each filled up to a multiple of four.
-struct Runs {
-    int64_t quads = 0;           // of all runs
-    std::vector<int64_t> ends;   // in quads
-    std::vector<float> step;     // s_i
-    // z_i, and z_i for all of its channels, modulo 2^32
-    std::vector<uint32_t> zero, offset;
-    std::vector<int32_t> order;  // a channel, or K where a run is filled up
-
-    Runs(const Codes &how, const int32_t *group, int64_t groups,
-         int64_t channels) {
-        std::vector<int64_t> count(groups), next(groups);
-        for (int64_t c = 0; c < channels; ++c) ++count[group[c]];
-        for (int64_t i = 0; i < groups; ++i) {
-            next[i] = 4 * quads;
-            quads += (count[i] + 3) / 4;
-            if (count[i]) ends.push_back(quads);
-        }
-        order.assign(4 * quads, (int32_t)channels);
-        for (int64_t c = 0; c < channels; ++c)
-            order[next[group[c]]++] = (int32_t)c;
-        for (int64_t i = 0, begin = 0; i < groups; ++i) {
-            if (!count[i]) continue;
-            const int32_t c = order[4 * begin];
-            const uint32_t z = (uint32_t)(int32_t)(-how.low[c]);
-            step.push_back(how.scale[c]);
-            zero.push_back(z);
-            offset.push_back(z * (uint32_t)count[i]);
-            begin += (count[i] + 3) / 4;
-        }
-    }
-};
+// A fully connected layer whose channels have one of several steps: a run is
+// summed in integers, runs in float, in the order of groups. The weights are
+// laid out anew for the runs of every image.
 
 // A panel of weights, [K + 1][PANEL] with zeros last, in the order of runs,
 // [quads][PANEL][4]; and -z_i sum_c w of every run i and output.
@@ -137,7 +104,7 @@ static void grouped_blocks(const float *x, int64_t rows, const Codes &how,
                            const Runs &runs, const Weights &w, float *out,
                            int threads) {
     constexpr int R = GROUPED_MR;
-    const int64_t quads = runs.quads, count = (int64_t)runs.ends.size();
+    const int64_t quads = runs.packs, count = (int64_t)runs.ends.size();
     const int64_t panels = (w.outputs + PANEL - 1) / PANEL;
     const int64_t outputs = panels * PANEL;
     std::unique_ptr<uint8_t[]> weights(new uint8_t[quads * 4 * outputs]);
@@ -185,7 +152,7 @@ static void grouped_blocks(const float *x, int64_t rows, const Codes &how,
 void grouped(const float *x, int64_t rows, Codes how, const int32_t *group,
              int64_t groups, const Weights &w, float *out, int threads) {
     if (rows == 0) return;
-    const Runs runs(how, group, groups, w.inputs);
+    const Runs runs(how, group, groups, w.inputs, 4);
 #ifndef IGQ_VNNI
     if (w.wide) return grouped_blocks<true>(x, rows, how, runs, w, out, threads);
 #endif

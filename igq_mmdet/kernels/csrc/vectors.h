@@ -39,3 +39,15 @@ static inline V spread(const void *p) {
     std::memcpy(&four, p, 4);
     return (V{} + four);
 }
+
+// a * b + c, rounded once.
+static inline F multiply_add(F a, F b, F c) {
+#ifdef IGQ_VNNI
+    return (F)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#else
+    for (int half = 0; half < 2; ++half)
+        ((__m256 *)&c)[half] = _mm256_fmadd_ps(
+            ((__m256 *)&a)[half], ((__m256 *)&b)[half], ((__m256 *)&c)[half]);
+    return c;
+#endif
+}
