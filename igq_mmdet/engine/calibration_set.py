@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from ..errors import DataError
 from .coco_annotations import check_coco_file
+from .images_named import naming
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,8 @@ class CalibrationSet:
         for index in self.indices:
             info = self.dataset.get_data_info(index)  # type: ignore[attr-defined]
             path = info.get('img_path', f'image {index}')
-            try:
+            with naming(str(path), 'calibration'):
                 sample = self.dataset[index]
-            except Exception as error:
-                reason = str(error).strip().splitlines() or [repr(error)]
-                raise DataError(
-                    f'{path}: calibration image cannot be read '
-                    f'({reason[0]}); replace it or choose another seed'
-                ) from error
             yield pseudo_collate([sample])
 
 

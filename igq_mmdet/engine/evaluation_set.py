@@ -1,12 +1,10 @@
 """Checks of what AP is measured on, before anything is computed."""
 
 import os
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-from ..errors import DataError, IGQError, SpecError
+from ..errors import DataError, SpecError
 from .calibration_set import build_dataset, image_path
 from .coco_annotations import check_coco_file
 
@@ -51,28 +49,6 @@ def evaluation_set(config: Mapping[str, Any]) -> Any:
             f'images that are not there, first {missing[0]}'
         )
     return dataset
-
-
-@contextmanager
-def images_named() -> Iterator[None]:
-    """Evaluates inside; an image that does not decode is named.
-
-    Raises:
-        DataError: mmcv could not decode an image, perhaps in a worker.
-    """
-    try:
-        yield
-    except IGQError:
-        raise
-    except Exception as error:
-        # a worker's error ends with the message, after its own source lines
-        found = re.findall(r'failed to load image: (.+)', str(error))
-        if not found:
-            raise
-        raise DataError(
-            f'{found[-1].strip()}: evaluation image does not decode; '
-            'replace it'
-        ) from error
 
 
 def _check_coco(evaluator: Mapping[str, Any], dataset: Any) -> None:

@@ -25,8 +25,9 @@ from .calibrated_models import CalibratedModels
 from .calibration_forward import calibration_forward
 from .calibration_set import CalibrationSet
 from .dashboards import Dashboards
-from .evaluation_set import evaluation_set, images_named
+from .evaluation_set import evaluation_set
 from .float_checkpoint import load_float_checkpoint
+from .images_named import worker_errors
 from .inner_detector import inner_detector
 from .kept_run import KeptRun
 from .progress_hook import ProgressHook
@@ -217,7 +218,7 @@ class Experiment:
             tuple[dict, float]: Metrics and seconds.
 
         Raises:
-            DataError: An image does not decode; names it.
+            DataError: An image cannot be used; names it.
         """
         if self.progress is not None:
             self.progress.label = label
@@ -227,7 +228,7 @@ class Experiment:
             kept = self.kept.evaluation(self.runner, model, label, seed)
         start = time.perf_counter()
         try:
-            with images_named(), contextlib.redirect_stdout(io.StringIO()):
+            with worker_errors(), contextlib.redirect_stdout(io.StringIO()):
                 if kept is not None:
                     return kept.run(self.runner.test)
                 metrics = self.runner.test()

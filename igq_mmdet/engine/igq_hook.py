@@ -31,6 +31,7 @@ from .calib_config import (
 from .calibrated_models import CalibratedModels
 from .evaluate_float import evaluate_float
 from .float_checkpoint import QUANTIZED, misfit
+from .images_named import name_images
 from .inner_detector import inner_detector, put_inner_detector
 from .kept_evaluation import KeptEvaluation
 from .kept_run import KeptRun
@@ -201,6 +202,8 @@ class IGQHook(Hook):
             self._kept.stop()
             self._kept = None
         report_unrounded(loop.evaluator)
+        if testing:  # training goes on as it would without the hook
+            name_images(loop)
         self._subject = subject(runner.cfg, loop.dataloader.dataset)
         self._float = inner_detector(runner.model)
         if self.evaluate_float:

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from ..errors import IGQError, SpecError
 from .igq_hook import IGQHook
+from .images_named import name_images
 from .precise_coco_metric import report_unrounded
 
 
@@ -51,6 +52,7 @@ def build_runner(config: Config) -> Runner:
         with contextlib.redirect_stdout(io.StringIO()):
             report_unrounded(runner.test_evaluator)
             collect_by_network(runner.test_evaluator)
+            name_images(runner.test_loop)
     except IGQError:
         raise
     except Exception as error:  # a config can name any code

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .calibration_set import image_path
+from .images_named import dataset_parts
 
 
 def subject(config: Any, dataset: Any) -> dict[str, Any]:
@@ -28,7 +29,12 @@ def subject(config: Any, dataset: Any) -> dict[str, Any]:
     model = config['model']
     filename = getattr(config, 'filename', None)
     names = [Path(image_path(dataset, i)).name for i in range(len(dataset))]
-    pipeline = re.sub(' at 0x[0-9a-f]+', '', repr(dataset.pipeline))
+    pipelines = '\n'.join(
+        repr(one.pipeline)
+        for one in dataset_parts(dataset)
+        if hasattr(one, 'pipeline')  # wrappers have none
+    )
+    pipeline = re.sub(' at 0x[0-9a-f]+', '', pipelines)
     classes = dataset.metainfo.get('classes') or ()
     return {
         'config': Path(filename).stem if filename else str(model['type']),

@@ -82,6 +82,21 @@ def test_val_leaves_the_float_model_alone(few_images, calibrated, tmp_path):
     assert report_of(tmp_path)['runs'][0]['metrics'] == calibrated.metrics
 
 
+def test_names_an_evaluation_image(few_images, calibrated, tmp_path):
+    """Of another size than annotated, as the stock script would take it."""
+    data = json.loads(Path('demo/instances_eval.json').read_text())
+    data['images'][0]['width'] += 1
+    path = tmp_path / 'ann.json'
+    path.write_text(json.dumps(data))
+    config = few_images(
+        f'test_dataloader.dataset.ann_file={path}',
+        f'test_evaluator.ann_file={path}',
+    )
+    runner = build(config, tmp_path, hook(), load_from=calibrated.path)
+    with pytest.raises(DataError, match='30.jpg: evaluation image is 400 x'):
+        runner.test()
+
+
 def test_saves_before_evaluation(few_images, calibrated, tmp_path):
     class Crash(Hook):
         def before_test_iter(self, runner, *args, **kw):

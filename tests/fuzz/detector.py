@@ -1,6 +1,7 @@
 """The demo on two images: one detector for all cases that need one."""
 
 import contextlib
+import copy
 import io
 import json
 import shutil
@@ -52,11 +53,16 @@ def put(folder: Path, text: str | bytes, images: bool = True) -> None:
         shutil.copy(Path('demo/images') / name, folder / 'images' / name)
 
 
-def config_of(folder: Path) -> Any:
-    """The demo's config on that folder."""
+@cache
+def _config() -> Any:
     from igq_mmdet.engine.cli import load_config
 
-    config = load_config(CONFIG)
+    return load_config(CONFIG)
+
+
+def config_of(folder: Path) -> Any:
+    """The demo's config on that folder."""
+    config = copy.deepcopy(_config())
     for dataset in (config.test_dataloader.dataset, config.calib_dataset):
         dataset.data_root = str(folder)
         dataset.ann_file = 'ann.json'

@@ -4,7 +4,13 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from . import annotations, checkpoint_files, float_checkpoints, settings
+from . import (
+    annotations,
+    checkpoint_files,
+    float_checkpoints,
+    images,
+    settings,
+)
 from .trial import EQUAL, REFUSED, WRONG, Kind
 
 
@@ -33,6 +39,9 @@ KINDS: Mapping[str, Entry] = {
     ),
     'COCO annotations': Entry(
         annotations.cases, 500, 25, 'read, calibrated on and judged'
+    ),
+    'image': Entry(
+        images.cases, 120, 8, 'evaluated or calibrated on, the others as ever'
     ),
     'setting': Entry(settings.cases, 2000, 100, 'a value that is allowed'),
 }

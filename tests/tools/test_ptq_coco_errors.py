@@ -167,7 +167,10 @@ def test_evaluation_image_that_does_not_decode(workers, ptq, demo, tmp_path):
     done = ptq('--save', path, '--skip-float', '--quiet', options=options)
     assert done.status == 1 and done.report is None
     assert done.err.count('\n') == 1
-    assert f'{name}: evaluation image does not decode' in done.err
+    assert (
+        f'{name}: evaluation image cannot be read (does not decode)'
+        in done.err
+    )
     assert path.is_file()  # calibration is not lost
 
 
