@@ -134,8 +134,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--runtime',
         default='simulated',
         choices=('simulated', 'integer'),
-        help='integer: evaluate on integer codes, for igq_integral and '
-        'layerwise',
+        help='integer: evaluate on integer codes, every method but '
+        'upper_bound',
     )
     parser.add_argument(
         '--launcher',
