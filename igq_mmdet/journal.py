@@ -64,7 +64,7 @@ def decode(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -2,6 +2,7 @@
 
 import math
 import struct
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -35,6 +36,12 @@ def test_entries_come_back(tmp_path):
     assert read(path) == ENTRIES
     for line, entry in zip(scan(path), ENTRIES, strict=True):
         assert entry_at(path, line.position) == entry
+
+
+def test_nesting_beyond_reason_is_damage():
+    body = b'{"a":' + b'[' * 100_000 + b']' * 100_000
+    line = body + b',"crc":%d}\n' % zlib.crc32(body + b'}')
+    assert decode(line) is None
 
 
 @settings(deadline=None)

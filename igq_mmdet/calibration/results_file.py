@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..errors import DataError
 from ..journal import Journal, scan, warn_damaged
 
 
@@ -23,6 +24,9 @@ class ResultsFile:
             results in memory only.
         name (str): Start of the file's name.
         key (str): Digest of everything the results depend on.
+
+    Raises:
+        DataError: A line is of another job.
     """
 
     def __init__(
@@ -32,13 +36,21 @@ class ResultsFile:
         self.results: dict[str, Any] = {}
         if folder is None:
             return
-        # v2: lines with checksums; older files are left alone
-        self.path = Path(folder) / f'{name}-{key[:16]}-v2.jsonl'
+        self._job = key[:16]
+        # v3: lines that say of which job they are; older files are left alone
+        self.path = Path(folder) / f'{name}-{self._job}-v3.jsonl'
         self._journal = Journal(self.path, sync=True)
         warn_damaged((self.path, n) for n in self._journal.damaged)
         for line in scan(self.path):
-            if line.entry is not None:
-                self.results[line.entry['key']] = line.entry['value']
+            if line.entry is None:
+                continue
+            if line.entry.get('of') != self._job:
+                self._journal.close()
+                raise DataError(
+                    f'{self.path}: line {line.number} is of another job; '
+                    'delete the file'
+                )
+            self.results[line.entry['key']] = line.entry['value']
 
     def __contains__(self, key: str) -> bool:
         return key in self.results
@@ -56,7 +68,7 @@ class ResultsFile:
         self.results[key] = json.loads(json.dumps(value))
         if self.path is None:
             return
-        self._journal.append({'key': key, 'value': value})
+        self._journal.append({'of': self._job, 'key': key, 'value': value})
 
 
 def digest(state: Mapping[str, Tensor], settings: Iterable[Any]) -> str:

@@ -6,12 +6,14 @@ from typing import Any
 
 from mmengine.dist import get_rank, get_world_size, is_main_process
 
-from ..journal import Journal, warn_damaged
+from ..journal import Journal, scan, warn_damaged
 from ..report.predictions import (
     FOLDER,
+    OF,
     SCHEMA,
     Predictions,
     files_of,
+    run_mark,
     slug,
 )
 from .evaluation_identity import NAMES, check_same, text_digest
@@ -70,10 +72,11 @@ class PredictionStore:
         self.metrics = finished.metrics if finished else None
 
     def _read(self, paths: list[Path]) -> Predictions | None:
-        paths = [path for path in paths if path.stat().st_size]
-        found = Predictions(paths) if paths else None
-        if found is None or not found.header:
+        # killed within its first line, a file holds nothing to go on with
+        paths = [path for path in paths if _has_lines(path)]
+        if not paths:
             return None
+        found = Predictions(paths)
         check_same(paths[0], NAMES, found.header['of'], self.header['of'])
         if is_main_process():
             warn_damaged(found.damaged)
@@ -85,7 +88,7 @@ class PredictionStore:
         Args:
             entry (Mapping): From :func:`to_entry`.
         """
-        self._journal.append(entry)
+        self._journal.append({**entry, OF: run_mark(self.header)})
 
     def finish(
         self, metrics: Mapping[str, Any], seconds: float, evaluator: str
@@ -114,3 +117,7 @@ class PredictionStore:
     def close(self) -> None:
         """Closes the file."""
         self._journal.close()
+
+
+def _has_lines(path: Path) -> bool:
+    return any(line.entry is not None for line in scan(path))

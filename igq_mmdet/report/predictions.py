@@ -2,7 +2,8 @@
 
 ``<work_dir>/predictions/<slug>.jsonl``, with several processes
 ``<slug>.rank<I>.jsonl``: journals (see ``igq_mmdet/journal.py``) whose first
-line says what was evaluated, followed by a line an image.
+line says what was evaluated, followed by a line an image. Each of these says
+of which run it is: lines put together from several files do not pass.
 """
 
 import os
@@ -14,8 +15,9 @@ from typing import Any
 from ..errors import DataError
 from ..journal import entry_at, scan
 
-SCHEMA = 'igq_mmdet.predictions/1'
+SCHEMA = 'igq_mmdet.predictions/2'
 FOLDER = 'predictions'
+OF = 'of_run'
 
 
 def slug(run_name: str, seed: int = 0) -> str:
@@ -51,6 +53,15 @@ def files_of(work_dir: str | os.PathLike[str], slug: str) -> list[Path]:
     return [single] * single.is_file() + sorted(ranks)
 
 
+def run_mark(header: Mapping[str, Any]) -> str:
+    """What every line after the header has as ``of_run``.
+
+    Args:
+        header (Mapping): The first line.
+    """
+    return str(header.get('digest'))[:16]
+
+
 class Predictions(Mapping[Any, dict[str, Any]]):
     """The predictions of one run by image id; lines are read when asked.
 
@@ -73,7 +84,8 @@ class Predictions(Mapping[Any, dict[str, Any]]):
             damaged; their images are missing.
 
     Raises:
-        DataError: No file, no header in one, or files of different runs.
+        DataError: No file, no header in one, or lines or files of
+            different runs.
     """
 
     def __init__(self, paths: list[Path]) -> None:
@@ -96,13 +108,20 @@ class Predictions(Mapping[Any, dict[str, Any]]):
             if line.entry is None:
                 bad.append((path, line.number))
                 continue
+            entry = dict(line.entry)
             if not headed:
-                self._meet(path, line.entry, bad)
+                self._meet(path, entry, bad)
                 headed = True
-            elif 'img_id' in line.entry:
-                self._places[line.entry['img_id']] = (path, line.position)
-            elif 'metrics' in line.entry:
-                self.metrics = line.entry
+            elif entry != self.header:  # there twice it does no harm
+                if entry.pop(OF, None) != run_mark(self.header):
+                    raise DataError(
+                        f'{path}: line {line.number} is of another run; '
+                        'delete the file'
+                    )
+                if 'img_id' in entry:
+                    self._places[entry['img_id']] = (path, line.position)
+                elif 'metrics' in entry:
+                    self.metrics = entry
             # bad lines at the very end are what a kill leaves
             self.damaged += bad
             bad = []
@@ -115,16 +134,19 @@ class Predictions(Mapping[Any, dict[str, Any]]):
             )
         if header.get('schema') != SCHEMA:
             raise DataError(
-                f'{path}: schema {header.get("schema")!r} is not {SCHEMA!r}'
+                f'{path}: schema {header.get("schema")!r} is not {SCHEMA!r}; '
+                'delete the file'
             )
-        if self.header and self.header['digest'] != header['digest']:
+        if self.header and run_mark(self.header) != run_mark(header):
             raise DataError(
                 f'{path}: of another run than {self.paths[0]}; delete one'
             )
         self.header = header
 
     def __getitem__(self, img_id: Any) -> dict[str, Any]:
-        return entry_at(*self._places[img_id])
+        entry = entry_at(*self._places[img_id])
+        del entry[OF]
+        return entry
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._places)

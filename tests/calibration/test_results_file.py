@@ -1,8 +1,10 @@
 """Results that survive a kill."""
 
+import pytest
 import torch
 
 from igq_mmdet.calibration.results_file import ResultsFile, digest
+from igq_mmdet.errors import DataError
 
 
 def test_results_come_back(tmp_path):
@@ -27,6 +29,17 @@ def test_a_torn_line_is_dropped_and_the_file_goes_on(tmp_path):
         assert len(again.results) == whole
         again.add('c', 3)
         assert ResultsFile(tmp_path, 'job', 'abc')['c'] == 3
+
+
+def test_a_line_of_another_job_is_refused(tmp_path):
+    first = ResultsFile(tmp_path, 'job', 'abc')
+    first.add('a', 1)
+    other = ResultsFile(tmp_path, 'job', 'other')
+    other.add('a', 2)
+    with open(first.path, 'ab') as file:
+        file.write(other.path.read_bytes())
+    with pytest.raises(DataError, match='v3.jsonl: line 2 is of another job'):
+        ResultsFile(tmp_path, 'job', 'abc')
 
 
 def test_without_a_folder_results_stay_in_memory():

@@ -22,7 +22,7 @@ from igq_mmdet.journal import Journal
 from igq_mmdet.report import run_name
 from igq_mmdet.report.compare import collect, rankings, report_files
 from igq_mmdet.report.compare.agreement import agreement
-from igq_mmdet.report.predictions import FOLDER, SCHEMA, slug
+from igq_mmdet.report.predictions import FOLDER, OF, SCHEMA, run_mark, slug
 
 IMAGES = 3
 
@@ -72,7 +72,7 @@ def kept(experiment, calibrated, tmp_path_factory):
         with Journal(folder / FOLDER / f'{slug(run)}.jsonl') as journal:
             journal.append(header | {'classes': list(classes)})
             for entry in entries(experiment, model):
-                journal.append(entry)
+                journal.append({**entry, OF: run_mark(header)})
     return folder
 
 

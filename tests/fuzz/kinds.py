@@ -9,6 +9,7 @@ from . import (
     checkpoint_files,
     float_checkpoints,
     images,
+    kept_files,
     settings,
 )
 from .trial import EQUAL, REFUSED, WRONG, Kind
@@ -41,7 +42,10 @@ KINDS: Mapping[str, Entry] = {
         annotations.cases, 500, 25, 'read, calibrated on and judged'
     ),
     'image': Entry(
-        images.cases, 120, 8, 'evaluated or calibrated on, the others as ever'
+        images.cases, 120, 6, 'evaluated or calibrated on, the others as ever'
+    ),
+    'kept file': Entry(
+        kept_files.cases, 250, 16, 'resumed with the results of a whole run'
     ),
     'setting': Entry(settings.cases, 2000, 100, 'a value that is allowed'),
 }

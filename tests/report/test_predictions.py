@@ -6,9 +6,11 @@ from igq_mmdet.errors import DataError
 from igq_mmdet.journal import Journal
 from igq_mmdet.report.predictions import (
     FOLDER,
+    OF,
     SCHEMA,
     files_of,
     read_predictions,
+    run_mark,
     slug,
 )
 
@@ -18,8 +20,9 @@ HEADER = {'schema': SCHEMA, 'run': 'float', 'digest': 'ab'}
 def write(folder, name, *entries, header=HEADER):
     path = folder / FOLDER / name
     with Journal(path) as journal:
-        for entry in (header, *entries):
-            journal.append(entry)
+        journal.append(header)
+        for entry in entries:
+            journal.append({**entry, OF: run_mark(header)})
     return path
 
 
@@ -59,7 +62,7 @@ def test_a_damaged_line_is_left_out_and_named(tmp_path):
 def test_without_a_header_nothing_is_believed(tmp_path):
     path = write(tmp_path, 'float.jsonl', image(1))
     content = path.read_bytes()
-    path.write_bytes(content.replace(b'"ab"', b'"cd"'))
+    path.write_bytes(content.replace(b'"ab"', b'"cd"', 1))
     with pytest.raises(DataError, match='float.jsonl: line 1'):
         read_predictions(tmp_path, 'float')
     path.write_bytes(content[content.index(b'\n') + 1 :])
@@ -68,6 +71,19 @@ def test_without_a_header_nothing_is_believed(tmp_path):
     path.write_bytes(content[:20])
     with pytest.raises(DataError, match='holds no predictions'):
         read_predictions(tmp_path, 'float')
+
+
+def test_lines_of_another_run_are_refused(tmp_path):
+    path = write(tmp_path, 'float.jsonl', image(1))
+    header, line = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(header + line + header + line)
+    assert dict(read_predictions(tmp_path, 'float')) == {1: image(1)}
+    other = HEADER | {'digest': 'cd'}
+    foreign = write(tmp_path, 'other.jsonl', image(1), header=other)
+    for more in foreign.read_bytes().splitlines(keepends=True):
+        path.write_bytes(header + line + more)
+        with pytest.raises(DataError, match='float.jsonl: line 3 is of anoth'):
+            read_predictions(tmp_path, 'float')
 
 
 def test_files_of_different_runs_are_not_mixed(tmp_path):
