@@ -2,6 +2,9 @@
 export OMP_NUM_THREADS ?= 2
 PY := .venv/bin/python
 ONEDL := .venv-onedl/bin/python
+# Tests are many and small: a process a core, each with one thread.
+TEST := -m pytest -n logical --maxprocesses 8 --dist loadfile
+test test-fast test-onedl: export OMP_NUM_THREADS = 1
 
 .PHONY: help setup demo test test-fast test-onedl bench lint docs format lock
 
@@ -24,14 +27,14 @@ demo: setup
 	$(PY) tools/ptq_coco.py --work-dir work_dirs/demo
 
 test: setup
-	$(PY) -m pytest
+	$(PY) $(TEST)
 
 test-fast: setup
-	$(PY) -m pytest -m 'not slow'
+	$(PY) $(TEST) -m 'not slow'
 
 test-onedl:
 	@bash .ci/setup.sh onedl
-	$(ONEDL) -m pytest
+	$(ONEDL) $(TEST)
 
 bench: setup
 	VIRTUAL_ENV=.venv .venv/bin/uv pip install -q -r requirements/bench-lock.txt
