@@ -16,6 +16,8 @@ from .rescale import rescale
 from .workspace import workspace
 
 GroupQuantizer = ChannelGroupQuantizer | FixedGroupQuantizer
+# for isinstance: torch.compile knows no unions
+GROUP_QUANTIZERS = (ChannelGroupQuantizer, FixedGroupQuantizer)
 
 # Tokens multiplied at a time where there are no kernels.
 ROWS = 1024

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..kernels import runs_here
+from ..kernels.memory import empty
 from ..quantizers import (
     METHODS,
     FoldedQuantizer,
@@ -14,7 +15,7 @@ from ..quantizers import (
     input_quantizer,
 )
 from .base import LayerConfig, QuantWeightModule
-from .grouped_product import GroupQuantizer, grouped_product
+from .grouped_product import GROUP_QUANTIZERS, grouped_product
 from .instances import Instances, current_instances
 from .rescale import rescale
 from .workspace import workspace
@@ -71,7 +72,7 @@ class QuantLinear(QuantWeightModule):
         """
         quantizer = self.input_quantizer
         if (
-            not isinstance(quantizer, GroupQuantizer)
+            not isinstance(quantizer, GROUP_QUANTIZERS)
             or quantizer.grid_step is not None
         ):
             return super().on_grid(x)
@@ -101,7 +102,7 @@ class QuantLinear(QuantWeightModule):
             Tensor: (R, ..., D).
         """
         layout, x = self._images(x)
-        out = x.new_empty(*x.shape[:-1], self.out_features)
+        out = empty(x, *x.shape[:-1], self.out_features)
         multiply = (
             self._common_step
             if self.input_quantizer.grid_step is not None

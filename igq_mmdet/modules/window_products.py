@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.library import AttentionStruct, Library
+from ..kernels.memory import empty
 from ..quantizers import StaticQuantizer, max_code, softmax_codes
 from .window_attention import QuantWindowMSA
 
@@ -49,7 +50,7 @@ def attend_windows(
     shape = window_struct(attention, qkv, gather, length, tokens, how)
     bias = attention.position_bias(length).contiguous()
     factor = attention.score_factor()
-    out = qkv.new_empty(images, tokens, channels)
+    out = empty(qkv, images, tokens, channels)
     each = heads * length * (3 * depth + length)
     most = min(windows, max(1, BLOCK // each))
     query, key, value = qkv.new_empty(3, most * heads, length, depth)

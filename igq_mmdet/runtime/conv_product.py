@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..kernels.library import ConvStruct, library
+from ..kernels.memory import empty
 from ..quantizers import StaticQuantizer, max_code
 from .product import exact_product
 from .weights import ChannelCodes, IntegerWeight, panels
@@ -79,7 +80,7 @@ class ConvProduct:
         images, _, height, width = x.shape
         out_height, out_width = self.geometry.out_size(height, width)
         outputs = len(self.weight.scale)
-        out = x.new_empty(images, outputs, out_height, out_width)
+        out = empty(x, images, outputs, out_height, out_width)
         if out.numel() == 0:
             return out
         if self.library is None:

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from ..kernels.library import library, runs_here
+from ..kernels.memory import empty
 from ..modules.linear import QuantLinear
 from ..quantizers import (
     ChannelGroupQuantizer,
@@ -49,7 +50,7 @@ class IntegerLinear(IntegerForm, QuantLinear):
         if self.observing or not runs_here(x):
             return super().forward(x)
         layout, x = self._images(x)
-        out = x.new_empty(*x.shape[:-1], self.out_features)
+        out = empty(x, *x.shape[:-1], self.out_features)
         for (values, counted), (target, _) in zip(
             layout.split(x), layout.split(out), strict=True
         ):

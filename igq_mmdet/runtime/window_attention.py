@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..kernels import library, runs_here
+from ..kernels.memory import empty
 from ..modules.base import take_over
 from ..modules.shift_window_attention import QuantShiftWindowMSA, WindowLayout
 from ..modules.window_attention import QuantWindowMSA
@@ -83,7 +84,7 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
         if kernels is None or attention.observing or not runs_here(qkv):
             return super().attend_windows(qkv, layout, tokens)
         qkv = qkv.contiguous()
-        out = qkv.new_empty(len(qkv), tokens, qkv.shape[2] // 3)
+        out = empty(qkv, len(qkv), tokens, qkv.shape[2] // 3)
         if out.numel() == 0:
             return out
         bias, mask = self._tables(layout)
