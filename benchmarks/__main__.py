@@ -69,6 +69,15 @@ def parse_args() -> argparse.Namespace:
         default=True,
         help='with benchmarks.allocation',
     )
+    parser.add_argument(
+        '--huge-pages',
+        action=flag,
+        default=True,
+        help='again with huge pages for whatever torch allocates',
+    )
+    parser.add_argument(
+        '--brief', action='store_true', help='only the speeds of our forms'
+    )
     parser.add_argument('--json', help='write the measurements here')
     parser.add_argument(
         '--page', action='store_true', help='renew docs/performance.md'
@@ -76,7 +85,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--from', dest='source', help='measurements to read, not to make'
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.brief:
+        args.compile = args.rivals = args.allocation = False
+        args.huge_pages = False
+    return args
 
 
 def allocation(folder: str) -> dict[str, Any]:
@@ -93,6 +106,25 @@ def allocation(folder: str) -> dict[str, Any]:
     return found
 
 
+def huge_pages(args: argparse.Namespace, folder: str) -> dict[str, Any]:
+    """The speeds in a process whose torch takes huge pages itself."""
+    path = os.path.join(folder, 'huge_pages.json')
+    command = [sys.executable, '-m', 'benchmarks', '--brief', '--json', path]
+    command += ['--config', args.config, '--clock', args.clock]
+    for name in ('threads', 'rounds', 'groups', 'bits'):
+        command += [f'--{name}', str(getattr(args, name))]
+    command += ['--size', *map(str, args.size)]
+    subprocess.run(
+        command,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, 'THP_MEM_ALLOC_ENABLE': '1'},
+        stdout=sys.stderr,
+    )
+    found = json.loads(Path(path).read_text())
+    return {name: found[name] for name in ('whole', 'backbone')}
+
+
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Everything, as JSON-ready figures."""
     os.environ['OMP_NUM_THREADS'] = str(args.threads)
@@ -105,6 +137,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         with torch.no_grad():
             data = Run(args, folder).all()
+        if args.huge_pages:
+            data['huge_pages'] = huge_pages(args, folder)
         if args.allocation:
             data['allocation'] = allocation(folder)
     return data
@@ -123,7 +157,8 @@ def main() -> None:
     if args.json:
         with replacing(args.json) as temporary:
             temporary.write_text(json.dumps(data, indent=1) + '\n')
-    print(figures(data))
+    if not args.brief:
+        print(figures(data))
     if args.page:
         renew(PAGE, data)
 

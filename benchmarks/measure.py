@@ -75,14 +75,9 @@ class Run:
         # blocks of several models share their code; each is compiled
         torch._dynamo.config.recompile_limit = 1000
         torch._dynamo.config.accumulated_recompile_limit = 10000
-        steps = (
-            self.calibration,
-            self.whole,
-            self.backbones,
-            self.profile,
-            self.one_thread,
-            self.memory,
-        )
+        steps = [self.calibration, self.whole, self.backbones]
+        if not self.args.brief:
+            steps += [self.profile, self.one_thread, self.memory]
         for step in steps:
             start = self.clock()
             step()

@@ -36,6 +36,7 @@ def figures(data: Data) -> str:
         'SQNR: signal to quantization noise of the four feature maps against '
         'float, dB, with random weights and an image of noise. '
         + _exports(data),
+        *_huge_pages(data),
         *_left_out(data),
         '### Where the time goes',
         'By kind of module, whole detector (with hooks on the modules):',
@@ -97,6 +98,21 @@ def _setting(data: Data) -> list[str]:
         f'found: {_pairs(data["instances"])}.',
         f'{environment["device"]}; commit `{environment["commit"]}`; '
         f'{_pairs(packages)}.',
+    ]
+
+
+def _huge_pages(data: Data) -> list[str]:
+    if 'huge_pages' not in data:
+        return []
+    own = data['huge_pages']
+    return [
+        '### With huge pages for float too',
+        'Layers of ours ask for huge pages for large outputs; torch does so '
+        'where `THP_MEM_ALLOC_ENABLE=1` is in the environment. With it, whole '
+        'detector:',
+        _speeds(own['whole']),
+        'Backbone:',
+        _speeds(own['backbone']),
     ]
 
 
