@@ -138,8 +138,14 @@ class Library:
         """``avx2`` or ``avx512``."""
         return SETS[self.level]
 
+    @torch.compiler.disable
     def call(self, function: str, *args: Any) -> None:
-        """Calls ``igq_<function>``; integers are 64 bits wide."""
+        """Calls ``igq_<function>``; integers are 64 bits wide.
+
+        Tensors live until it returns. A caller that puts pointers into a
+        struct must be ``torch.compiler.disable`` as well: compiled code
+        frees what it sees no further use of.
+        """
         values = [_argument(value) for value in args]
         getattr(self.handle, f'igq_{function}')(
             ctypes.c_int(self.level), *values

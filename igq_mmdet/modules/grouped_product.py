@@ -23,6 +23,7 @@ GROUP_QUANTIZERS = (ChannelGroupQuantizer, FixedGroupQuantizer)
 ROWS = 1024
 
 
+@torch.compiler.disable
 @torch.no_grad()
 def grouped_product(
     values: Tensor,

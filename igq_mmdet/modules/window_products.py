@@ -17,6 +17,7 @@ from .window_attention import QuantWindowMSA
 BLOCK = 1 << 19  # values of the windows taken at a time
 
 
+@torch.compiler.disable
 @torch.no_grad()
 def attend_windows(
     attention: QuantWindowMSA,

@@ -49,6 +49,7 @@ def row_steps(quantizer: ActivationQuantizer) -> tuple[Tensor, Tensor]:
     return quantizer.scale[:0], quantizer.scale
 
 
+@torch.compiler.disable
 @torch.no_grad()
 def softmax_codes(
     scores: Tensor,

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..kernels.library import CodesStruct, library, runs_here
+from ..kernels.library import CodesStruct, Library, library, runs_here
 
 # Below these spans a range counts as one constant. The relative one keeps
 # |zero point| under 2**24, so that float32 holds every code exactly.
@@ -112,19 +112,7 @@ def fake_quantize(
     if x.is_contiguous() and out.is_contiguous() and runs_here(x, out, scale):
         kernels = library()
         if kernels is not None:
-            how = [
-                y.expand_as(scale).contiguous()
-                for y in (scale, low, high, step)
-            ]
-            kernels.call(
-                'values',
-                x,
-                *x.shape,
-                CodesStruct(*(y.data_ptr() for y in how)),
-                _kind(x, scale),
-                out,
-                torch.get_num_threads(),
-            )
+            _by_kernel(kernels, x, (scale, low, high, step), out)
             return out
     rows = max(1, TILE * torch.get_num_threads() // max(x.shape[-1], 1))
     per_row = scale.dim() == 2
@@ -134,6 +122,23 @@ def fake_quantize(
         torch.div(x[block], scale[part], out=out[block])
         out[block].round_().clamp_(low[part], high[part]).mul_(step[part])
     return out
+
+
+@torch.compiler.disable
+def _by_kernel(
+    kernels: Library, x: Tensor, how: tuple[Tensor, ...], out: Tensor
+) -> None:
+    scale = how[0]
+    own = [part.expand_as(scale).contiguous() for part in how]
+    kernels.call(
+        'values',
+        x,
+        *x.shape,
+        CodesStruct(*(part.data_ptr() for part in own)),
+        _kind(x, scale),
+        out,
+        torch.get_num_threads(),
+    )
 
 
 def _kind(x: Tensor, scale: Tensor) -> int:

@@ -61,6 +61,7 @@ class CommonStepProduct:
             quantizer.multiple[groups],
         )
 
+    @torch.compiler.disable
     def __call__(self, values: Tensor, counted: Tensor, out: Tensor) -> None:
         """Computes one image.
 

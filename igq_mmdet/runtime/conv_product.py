@@ -74,6 +74,7 @@ class ConvProduct:
             panels(rows, size), self.base_scale, channels
         )
 
+    @torch.compiler.disable
     def __call__(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H', W')."""
         x = x.contiguous()

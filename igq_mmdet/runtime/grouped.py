@@ -54,6 +54,7 @@ class GroupedProduct:
             max_code(quantizer.bits),
         )
 
+    @torch.compiler.disable
     def __call__(self, values: Tensor, counted: Tensor, out: Tensor) -> None:
         """Computes one image, see :class:`CommonStepProduct`."""
         groups = self.quantizer.assign(counted)

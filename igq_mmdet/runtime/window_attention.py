@@ -75,6 +75,7 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
         super().__init__()
         self._tables_of: tuple[Any, tuple[Tensor, Tensor | None]] | None = None
 
+    @torch.compiler.disable
     def attend_windows(
         self, qkv: Tensor, layout: WindowLayout, tokens: int
     ) -> Tensor:

@@ -66,7 +66,7 @@ class Maps(nn.Module):
 
     def forward(self, x):
         one = self.conv(x)
-        return one, self.fc(one.flatten(2).mT)
+        return one, self.fc(one.flatten(2).transpose(1, 2))
 
 
 @pytest.mark.skipif(
