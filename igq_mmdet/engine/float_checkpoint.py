@@ -11,6 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -62,6 +63,12 @@ SAFE_GLOBALS: list[Any] = [
 ]
 torch.serialization.add_safe_globals(SAFE_GLOBALS)
 
+# Of torch.load: also where all of pickle is asked for.
+WEIGHTS_ONLY = {
+    'TORCH_FORCE_WEIGHTS_ONLY_LOAD': '1',
+    'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD': '0',
+}
+
 # Recomputed by mmdet when the model is built; older files lack some.
 _DERIVED = ('relative_position_index', 'num_batches_tracked')
 
@@ -100,6 +107,19 @@ def load_from_safetensors(
     return {'state_dict': state, QUANTIZED: checkpoint}
 
 
+def _content(filename: str) -> Any:
+    """What a file holds; nobody on the way may try again with all of pickle.
+
+    onedl-mmengine does so, and lets a file reach for any attribute.
+    """
+    if os.path.isfile(filename) and not filename.endswith('.safetensors'):
+        return torch.load(filename, map_location='cpu', weights_only=True)
+    with mock.patch.dict(os.environ, WEIGHTS_ONLY):
+        return CheckpointLoader.load_checkpoint(
+            filename, map_location='cpu', logger='silent'
+        )
+
+
 def read_float_checkpoint(filename: str) -> dict[str, Tensor]:
     """The float weights in a ``.pth`` or ``.safetensors`` file.
 
@@ -118,9 +138,7 @@ def read_float_checkpoint(filename: str) -> dict[str, Tensor]:
             f'{filename}: no such checkpoint; download it or mend the path'
         )
     try:
-        content = CheckpointLoader.load_checkpoint(
-            filename, map_location='cpu', logger='silent'
-        )
+        content = _content(filename)
     except CheckpointError:
         raise
     except Exception as error:

@@ -13,6 +13,7 @@ pytest.importorskip('mmdet')
 from mmengine.hooks import Hook
 from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors.torch import load_file
 
 from igq_mmdet.engine.float_checkpoint import (
@@ -103,6 +104,21 @@ def test_malicious_file_is_refused(tmp_path):
     text = str(info.value)
     assert path in text and '\n' not in text
     assert 'weights_only' not in text  # no advice to load it all the same
+
+
+def test_nobody_on_the_way_reads_it_unsafely(tmp_path, monkeypatch):
+    """As onedl-mmengine, which tries again with all of pickle."""
+    path, trace = str(tmp_path / 'bad.pth'), tmp_path / 'trace'
+    torch.save({'x': torch.ones(1), 'meta': Malicious(f'touch {trace}')}, path)
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    monkeypatch.setattr(
+        CheckpointLoader,
+        'load_checkpoint',
+        lambda filename, **_: torch.load(path, weights_only=False),
+    )
+    with pytest.raises(CheckpointError, match='system'):
+        read_float_checkpoint('https://example.org/bad.pth')
+    assert not trace.exists()
 
 
 class Attribute:
