@@ -79,8 +79,9 @@ def processes(launcher: str) -> Iterator[None]:
         watch.calm()
         if not isinstance(error, IGQError | SystemExit | KeyboardInterrupt):
             watch.notices()  # a collective may notice first
+        lost = watch.lost  # not who stops because of what is told here
         watch.fail()
-        if watch.lost is not None:
+        if lost is not None:
             raise _reason(watch) from error
         if isinstance(error, IGQError) and not _first_to_tell(False):
             raise SystemExit(1) from error

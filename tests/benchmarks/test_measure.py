@@ -32,6 +32,7 @@ def test_a_small_run(tmp_path, monkeypatch):
         groups=3,
         compile=False,
         rivals=False,
+        brief=False,
     )
     torch.set_num_threads(2)
     try:
