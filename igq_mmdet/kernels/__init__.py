@@ -1,4 +1,4 @@
-"""Compiled kernels, for whoever has tensors; knows nothing of layers."""
+"""Compiled kernels and memory to fill; knows nothing of layers."""
 
 from .library import library, runs_here
 

@@ -1,7 +1,7 @@
 """Memory for large outputs, in huge pages where the system has them.
 
 Fresh memory comes page by page, which for an output of 93 MB in pages of 4 kB
-takes longer than the integer product that fills it.
+can take longer than the integer product that fills it.
 """
 
 import ctypes

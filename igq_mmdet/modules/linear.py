@@ -1,6 +1,7 @@
 """Fully connected layers with channel-grouped inputs."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -101,28 +102,44 @@ class QuantLinear(QuantWeightModule):
         Returns:
             Tensor: (R, ..., D).
         """
+        if self.input_quantizer.grid_step is None:
+            return self.each_image(x, self._step_a_group)
+        weight, scale = self.grid_weight().T, self.grid_scale()
+        return self.each_image(x, partial(self._common_step, weight, scale))
+
+    def each_image(
+        self, x: Tensor, multiply: Callable[[Tensor, Tensor, Tensor], None]
+    ) -> Tensor:
+        """Multiplies image by image.
+
+        Args:
+            x (Tensor): (R, ..., C).
+            multiply (Callable): Takes the tokens of one image, those that
+                statistics are taken from, and where to write.
+
+        Returns:
+            Tensor: (R, ..., D).
+        """
         layout, x = self._images(x)
         out = empty(x, *x.shape[:-1], self.out_features)
-        multiply = (
-            self._common_step
-            if self.input_quantizer.grid_step is not None
-            else self._step_a_group
-        )
         for (values, counted), (target, _) in zip(
             layout.split(x), layout.split(out), strict=True
         ):
             if len(values):
-                multiply(
-                    values, counted if counted.numel() else values, target
-                )
+                # as in ``ActivationQuantizer``: nothing counts, so all does
+                multiply(values, counted if len(counted) else values, target)
         return self._layers_back(layout, out)
 
     def _common_step(
-        self, values: Tensor, counted: Tensor, out: Tensor
+        self,
+        weight: Tensor,
+        scale: Tensor,
+        values: Tensor,
+        counted: Tensor,
+        out: Tensor,
     ) -> None:
         """One image; a block of tokens stays in the cache."""
         quantizer = self.input_quantizer
-        weight, scale = self.grid_weight().T, self.grid_scale()
         rows = max(ROWS, BLOCK // (self.in_features + self.out_features))
         step, zero_point, multiple = quantizer.grid(counted)
         for block, sums in zip(

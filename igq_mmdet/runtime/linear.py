@@ -5,7 +5,6 @@ from typing import Any
 from torch import Tensor
 
 from ..kernels.library import library, runs_here
-from ..kernels.memory import empty
 from ..modules.linear import QuantLinear
 from ..quantizers import (
     ChannelGroupQuantizer,
@@ -49,14 +48,4 @@ class IntegerLinear(IntegerForm, QuantLinear):
         """(R, ..., C) to (R, ..., D), float32 on a CPU."""
         if self.observing or not runs_here(x):
             return super().forward(x)
-        layout, x = self._images(x)
-        out = empty(x, *x.shape[:-1], self.out_features)
-        for (values, counted), (target, _) in zip(
-            layout.split(x), layout.split(out), strict=True
-        ):
-            if len(values):
-                # as in ``ActivationQuantizer``: nothing counts, so all does
-                self.product(
-                    values, counted if len(counted) else values, target
-                )
-        return self._layers_back(layout, out)
+        return self.each_image(x, self.product)

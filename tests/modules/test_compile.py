@@ -5,7 +5,6 @@ import torch
 
 import igq_mmdet as igq
 from igq_mmdet.modules import QuantLinear
-from igq_mmdet.quantizers import softmax_codes, softmax_quantizer
 from igq_mmdet.runtime.linear import IntegerLinear
 
 
@@ -39,22 +38,6 @@ def test_a_layer(config, rand, method, integer):
     run = compiled(layer)
     for _ in range(3):
         assert torch.equal(run(x), layer(x))
-
-
-@pytest.mark.parametrize('groups', [1, 4])
-@torch.no_grad()
-def test_softmax(rand, groups):
-    quantizer = softmax_quantizer('igq', 4, groups, False)
-    upper = torch.linspace(0.1, 1, groups)
-    quantizer.set_bounds(torch.zeros(groups), upper)
-    scores, first = rand(2, 3, 7, 7), rand(3, 7, 7)
-
-    def run(scores, first):
-        return softmax_codes(scores, 0.5, quantizer, first * 2, None)
-
-    own, other = scores.clone(), scores.clone()
-    assert torch.equal(compiled(run)(own, first), run(other, first))
-    assert torch.equal(own, other)
 
 
 @pytest.mark.slow
