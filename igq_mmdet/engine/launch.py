@@ -52,7 +52,8 @@ def processes(launcher: str) -> Iterator[None]:
 
     NCCL carries the collectives where there are GPUs, gloo elsewhere. When
     a process raises or is killed, the others stop as well, and one of them
-    says why. Only rank 0 has a standard output.
+    says why; SIGTERM is ignored from then on. Only rank 0 has a standard
+    output.
 
     Args:
         launcher (str): One of ``LAUNCHERS``.
@@ -77,17 +78,18 @@ def processes(launcher: str) -> Iterator[None]:
         watch.finish()
     except BaseException as error:
         watch.calm()
+        # torchrun sends it to all once one has ended; what is wrong must
+        # still be said
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if not isinstance(error, IGQError | SystemExit | KeyboardInterrupt):
             watch.notices()  # a collective may notice first
-        lost = watch.lost  # not who stops because of what is told here
+        # settled first: who is told below stops, and the store with it
+        instead = _instead_of(error, watch)
         watch.fail()
-        if lost is not None:
-            raise _reason(watch) from error
-        if isinstance(error, IGQError) and not _first_to_tell(False):
-            raise SystemExit(1) from error
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        if instead is None:
+            raise
+        raise instead from error
+    signal.signal(signal.SIGTERM, before)
     dist.destroy_process_group()
 
 
@@ -143,9 +145,12 @@ def _start(launcher: str) -> None:
     waiting_group()
 
 
-def _reason(watch: Watch) -> BaseException:
+def _instead_of(error: BaseException, watch: Watch) -> BaseException | None:
+    """What to raise, if not the error itself."""
+    if watch.lost is None:
+        tells = not isinstance(error, IGQError) or _first_to_tell(False)
+        return None if tells else SystemExit(1)
     if watch.killed:
-        assert watch.lost is not None
         if torchrun_tells(watch.lost):
             time.sleep(5)  # it must see first who was killed
         # without rank 0 there may be nobody to ask

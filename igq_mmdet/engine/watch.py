@@ -39,7 +39,7 @@ class Watch:
     def __init__(self) -> None:
         self.lost: int | None = None
         self.killed = False
-        self._over = False
+        self._over = threading.Event()
         self._lock = threading.Lock()
         rank, world_size = get_dist_info()
         self.peers = [0] if rank else list(range(1, world_size))
@@ -56,10 +56,10 @@ class Watch:
 
     def calm(self) -> None:
         """From here on nothing interrupts the main thread."""
-        while not self._over:
+        while not self._over.is_set():
             try:
                 with self._lock:
-                    self._over = True
+                    self._over.set()
                 time.sleep(0.01)  # lets in what is under way
             except SystemExit:
                 pass
@@ -77,11 +77,10 @@ class Watch:
             if self.lost is not None:
                 return
             self.lost, self.killed = peer, killed
-            if self._over:
+            if self._over.is_set():
                 return
             _thread.interrupt_main(signal.SIGTERM)
-        time.sleep(GRACE)
-        if not self._over:
+        if not self._over.wait(GRACE):
             if killed and not torchrun_tells(peer):
                 print('error:', gone(peer), file=sys.stderr, flush=True)
             os._exit(1)
@@ -94,8 +93,15 @@ class Watch:
             thread.join()
 
     def fail(self) -> None:
-        """This rank cannot go on; tells those who wait for it."""
+        """This rank cannot go on; tells those who wait for it.
+
+        They stop as well. That is waited for, since an interpreter that
+        ends while a thread receives is aborted.
+        """
         self._say(FAILED)
+        end = time.monotonic() + 1.5 * GRACE
+        for thread in self._threads:
+            thread.join(max(0, end - time.monotonic()))
 
     def notices(self, seconds: float = 2.0) -> bool:
         """Whether a rank is gone, which takes a moment to show.
