@@ -1,11 +1,17 @@
 """Everything that knows mmengine or mmdet."""
 
+import io
+from contextlib import redirect_stdout
+
 from ..errors import MissingDependencyError
 
 try:
     import mmcv.ops  # noqa: F401
-    import mmdet  # noqa: F401
     import mmengine  # noqa: F401
+
+    # the maintained fork prints what it means for a debug log
+    with redirect_stdout(io.StringIO()):
+        import mmdet.datasets  # noqa: F401
 except ImportError as error:
     raise MissingDependencyError(
         f'igq_mmdet needs mmdet for this ({error}); install torch first, '
