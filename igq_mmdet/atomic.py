@@ -27,5 +27,5 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.chmod(name, 0o644)
         os.replace(name, target)
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink(missing_ok=True)
         raise

@@ -30,9 +30,10 @@ def run_command(
         with interruptible():
             return run(*args, **kwargs) or 0
     except IGQError as error:
-        print('error:', one_line(error), file=sys.stderr)
+        # one write, where several processes share the screen
+        sys.stderr.write(f'error: {one_line(error)}\n')
         return 1
     except Interrupted as interrupted:
         advice = interrupted.advice and f'; {interrupted.advice}'
-        print(f'interrupted{advice}', file=sys.stderr)
+        sys.stderr.write(f'interrupted{advice}\n')
         return interrupted.exit_status

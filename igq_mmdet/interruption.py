@@ -53,7 +53,8 @@ def interruptible() -> Iterator[None]:
         raise
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is stop:  # not set to ignore
+                signal.signal(number, handler)
     if received:  # swallowed on the way, by a destructor for example
         raise Interrupted(received[0])
 

@@ -1,8 +1,10 @@
 """Threads, hypothesis and fixtures that several tests share."""
 
 import os
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -15,6 +17,14 @@ ROOT = Path(__file__).resolve().parents[1]
 torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', '2')))
 settings.register_profile('igq', deadline=None, derandomize=True)
 settings.load_profile('igq')
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """mmengine's Runner draws its seed, and leaves torch with it."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
 
 
 @pytest.fixture

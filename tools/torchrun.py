@@ -15,7 +15,7 @@ from torch.distributed.run import main as torchrun
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the processes; gives their exit status."""
-    logging.getLogger('torch.distributed').setLevel(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)
     try:
         torchrun(argv)
     except ChildFailedError as error:

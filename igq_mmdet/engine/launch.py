@@ -8,20 +8,21 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from types import FrameType
 from unittest import mock
 
 import torch
 import torch.distributed as dist
 from mmengine.dist import (
     get_default_group,
-    get_rank,
     init_dist,
     is_main_process,
 )
 
 from ..errors import IGQError, RankError
+from ..interruption import Interrupted
 from .ranks import PATIENCE, waiting_group
-from .watch import Watch, gone, torchrun_tells
+from .watch import GRACE, Watch, gone, torchrun_tells
 
 # What each launcher leaves in the environment, and who does.
 LAUNCHERS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -52,8 +53,8 @@ def processes(launcher: str) -> Iterator[None]:
 
     NCCL carries the collectives where there are GPUs, gloo elsewhere. When
     a process raises or is killed, the others stop as well, and one of them
-    says why; SIGTERM is ignored from then on. Only rank 0 has a standard
-    output.
+    says why; SIGINT and SIGTERM are ignored from then on. Only rank 0 has a
+    standard output.
 
     Args:
         launcher (str): One of ``LAUNCHERS``.
@@ -61,16 +62,25 @@ def processes(launcher: str) -> Iterator[None]:
     Raises:
         RankError: The launcher did not start this process, or another
             process is gone.
+        Interrupted: SIGTERM came, and this process is to say so.
         SystemExit: This process has to end, and another says why.
     """
     if launcher == 'none':
         yield
         return
     with no_stdout():
-        _start(launcher)
-        watch = Watch()
-    # raising lets half-made files be removed
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        try:
+            _start(launcher)
+            watch = Watch(START)
+        except IGQError:
+            raise
+        except Exception as error:
+            raise RankError(
+                'cannot join the other processes at '
+                f'{os.environ.get("MASTER_ADDR")}:'
+                f'{os.environ.get("MASTER_PORT")} ({error})'
+            ) from error
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
         watch.start()
         with nullcontext() if is_main_process() else no_stdout():
@@ -78,15 +88,13 @@ def processes(launcher: str) -> Iterator[None]:
         watch.finish()
     except BaseException as error:
         watch.calm()
-        # torchrun sends it to all once one has ended; what is wrong must
-        # still be said
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if not isinstance(error, IGQError | SystemExit | KeyboardInterrupt):
-            watch.notices()  # a collective may notice first
+        if not isinstance(error, IGQError):
+            watch.notices()  # a collective or torchrun may notice first
         # settled first: who is told below stops, and the store with it
         instead = _instead_of(error, watch)
         watch.fail()
         if instead is None:
+            watch.hear(GRACE)  # rank 0 closes its progress bar first
             raise
         raise instead from error
     signal.signal(signal.SIGTERM, before)
@@ -130,31 +138,32 @@ def _start(launcher: str) -> None:
         # mmengine's Runner would warn of any other
         multiprocessing.set_start_method('fork')
     gpu = torch.cuda.is_available()
-    try:
-        # mmengine chooses a GPU also where there is none
-        patch = mock.patch.object(torch.cuda, 'set_device')
-        with nullcontext() if gpu else patch:
-            init_dist(launcher, 'nccl' if gpu else 'gloo', timeout=START)
-    except Exception as error:
-        address = os.environ.get('MASTER_ADDR')
-        raise RankError(
-            f'cannot join the other processes at {address}:'
-            f'{os.environ.get("MASTER_PORT")} ({error})'
-        ) from error
+    # mmengine chooses a GPU also where there is none
+    patch = mock.patch.object(torch.cuda, 'set_device')
+    with nullcontext() if gpu else patch:
+        init_dist(launcher, 'nccl' if gpu else 'gloo', timeout=START)
     dist.distributed_c10d._set_pg_timeout(PATIENCE, get_default_group())
     waiting_group()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Raises, once, which lets half-made files be removed."""
+    signal.signal(number, signal.SIG_IGN)
+    raise Interrupted(number)
 
 
 def _instead_of(error: BaseException, watch: Watch) -> BaseException | None:
     """What to raise, if not the error itself."""
     if watch.lost is None:
+        if isinstance(error, Interrupted):  # as all ranks are, as a rule
+            first = _first_to_tell(is_main_process())
+            return None if first else SystemExit(error.exit_status)
         tells = not isinstance(error, IGQError) or _first_to_tell(False)
         return None if tells else SystemExit(1)
     if watch.killed:
         if torchrun_tells(watch.lost):
             time.sleep(5)  # it must see first who was killed
-        # without rank 0 there may be nobody to ask
-        elif _first_to_tell(get_rank() == (1 if watch.lost == 0 else 0)):
+        elif _first_to_tell(watch.tells()):
             return RankError(gone(watch.lost))
     return SystemExit(1)
 

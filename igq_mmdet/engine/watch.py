@@ -1,19 +1,19 @@
 """Notices at once when another process of the job is gone."""
 
-import _thread
 import os
 import signal
 import sys
 import threading
 import time
 
-import torch
 import torch.distributed as dist
 from mmengine.dist import get_dist_info
 
-from .ranks import PATIENCE
+from ..interruption import SIGNALS
+from .peers import connect_peers
+from .ranks import waiting_group
 
-DONE, FAILED = 1, 2
+DONE, FAILED = b'd', b'f'
 
 # Seconds the main thread gets to end by itself once a rank is gone.
 GRACE = 20.0
@@ -31,22 +31,26 @@ class Watch:
     Collective: all ranks make one, :meth:`start` it, and call
     :meth:`finish`, or :meth:`calm` and :meth:`fail`.
 
+    Args:
+        seconds (float): How long to wait for the others at first.
+
     Attributes:
         lost (int, optional): The rank that failed or was killed.
         killed (bool): Whether that one went without a word.
+
+    Raises:
+        OSError, RuntimeError: The ranks could not be connected.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         self.lost: int | None = None
         self.killed = False
         self._over = threading.Event()
         self._lock = threading.Lock()
-        rank, world_size = get_dist_info()
-        self.peers = [0] if rank else list(range(1, world_size))
-        self._group = dist.new_group(backend='gloo', timeout=PATIENCE)
+        self._peers = connect_peers(seconds)
         self._threads = [
             threading.Thread(target=self._wait, args=(peer,), daemon=True)
-            for peer in self.peers
+            for peer in self._peers
         ]
 
     def start(self) -> None:
@@ -55,53 +59,67 @@ class Watch:
             thread.start()
 
     def calm(self) -> None:
-        """From here on nothing interrupts the main thread."""
+        """From here on nothing interrupts the main thread, no signal either.
+
+        What is wrong must be said, and torchrun sends SIGTERM to all once
+        one has ended.
+        """
         while not self._over.is_set():
             try:
+                for number in SIGNALS:
+                    signal.signal(number, signal.SIG_IGN)
                 with self._lock:
                     self._over.set()
-                time.sleep(0.01)  # lets in what is under way
-            except SystemExit:
-                pass
+            except (SystemExit, KeyboardInterrupt):
+                pass  # came just before
 
     def _wait(self, peer: int) -> None:
-        word = torch.zeros(1)
-        killed = False
         try:
-            dist.recv(word, src=peer, group=self._group)
-        except RuntimeError:  # its connection is closed
-            killed = True
+            word = self._peers[peer].recv(1)
+        except OSError:  # its connection is broken
+            word = b''
         if word == DONE:
             return
         with self._lock:
             if self.lost is not None:
                 return
-            self.lost, self.killed = peer, killed
+            self.lost, self.killed = peer, not word
             if self._over.is_set():
                 return
-            _thread.interrupt_main(signal.SIGTERM)
+            main = threading.main_thread().ident
+            assert main is not None
+            signal.pthread_kill(main, signal.SIGTERM)
+        self._say(FAILED, but=peer)  # rank 0 passes it on
         if not self._over.wait(GRACE):
-            if killed and not torchrun_tells(peer):
+            if self.killed and self.tells():
                 print('error:', gone(peer), file=sys.stderr, flush=True)
             os._exit(1)
 
     def finish(self) -> None:
         """All ranks are done."""
-        dist.barrier(self._group)
+        dist.barrier(waiting_group())
         self._say(DONE)
         for thread in self._threads:
             thread.join()
 
     def fail(self) -> None:
-        """This rank cannot go on; tells those who wait for it.
-
-        They stop as well. That is waited for, since an interpreter that
-        ends while a thread receives is aborted.
-        """
+        """This rank cannot go on; tells those who wait for it."""
         self._say(FAILED)
-        end = time.monotonic() + 1.5 * GRACE
-        for thread in self._threads:
-            thread.join(max(0, end - time.monotonic()))
+
+    def hear(self, seconds: float) -> None:
+        """Lets rank 0 come to its end, if it does so in time.
+
+        Args:
+            seconds (float): How long it may take.
+        """
+        if self._peers.keys() == {0}:
+            self._threads[0].join(seconds)
+
+    def tells(self) -> bool:
+        """Whether it is for this rank to say that one was killed."""
+        if self.lost is None or torchrun_tells(self.lost):
+            return False
+        return get_dist_info()[0] == (1 if self.lost == 0 else 0)
 
     def notices(self, seconds: float = 2.0) -> bool:
         """Whether a rank is gone, which takes a moment to show.
@@ -114,11 +132,13 @@ class Watch:
             time.sleep(0.05)
         return self.lost is not None
 
-    def _say(self, word: int) -> None:
-        for peer in self.peers:
+    def _say(self, word: bytes, but: int | None = None) -> None:
+        for rank, peer in self._peers.items():
+            if rank == but:
+                continue
             try:
-                dist.send(torch.full((1,), float(word)), peer, self._group)
-            except RuntimeError:
+                peer.sendall(word)
+            except OSError:
                 pass  # it is gone itself
 
 

@@ -84,6 +84,8 @@ def test_runs(line, folder, monkeypatch, capfd):
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # a Runner was built before
             status = tool(argv[0]).main(argv[1:])
+        if 'wandb' in sys.modules:
+            sys.modules['wandb'].teardown()  # what it writes is then there
     else:
         # dist_ptq.sh takes its interpreter from PYTHON
         own = {'PYTHONPATH': str(ROOT), 'PYTHON': sys.executable}

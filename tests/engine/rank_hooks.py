@@ -1,6 +1,7 @@
 """For configs of test_distributed.py, through ``custom_imports``."""
 
 import json
+import os
 from pathlib import Path
 
 import torch
@@ -53,5 +54,10 @@ def gloo_for_stock_runner(config):
     """mmengine alone starts no job on a machine without a GPU."""
     import torch.distributed as dist
 
-    dist.init_process_group('gloo')
+    dist.init_process_group(
+        'gloo',
+        f'file://{os.environ["STORE"]}',  # no port to be taken meanwhile
+        rank=int(os.environ['RANK']),
+        world_size=int(os.environ['WORLD_SIZE']),
+    )
     return for_ranks(config)

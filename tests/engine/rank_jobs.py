@@ -21,6 +21,7 @@ from igq_mmdet.engine.agreement import check_agreement
 from igq_mmdet.engine.launch import processes
 from igq_mmdet.engine.ranks import on_every, on_main
 from igq_mmdet.errors import DataError
+from igq_mmdet.interruption import advising
 
 
 def meet():
@@ -52,6 +53,19 @@ def alone_raises():
     if get_rank() == 1:
         raise DataError('no such picture')
     time.sleep(500)
+
+
+def third_raises():
+    """The others are not listening, and hear of it from rank 0 only."""
+    if get_rank() == 2:
+        raise DataError('no such picture')
+    time.sleep(500)
+
+
+def terminated():
+    """All of them, as by scancel."""
+    with advising('start again'):
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def killed():

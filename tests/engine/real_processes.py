@@ -1,7 +1,6 @@
 """Starting real processes and waiting for what they say."""
 
 import os
-import socket
 import subprocess
 import sys
 
@@ -26,12 +25,6 @@ def environment(**more):
         'MKL_NUM_THREADS': threads,
         **{key: str(value) for key, value in more.items()},
     }
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
 
 
 def start(argv, env):

@@ -222,7 +222,7 @@ def allocation_of(work_dir):
 
 
 @pytest.mark.slow
-def test_killed_half_way_it_goes_on(tmp_path):
+def test_killed_on_the_way_it_goes_on(tmp_path):
     straight, broken = tmp_path / 'straight', tmp_path / 'broken'
     printed = finished(command(straight))
     assert 'igq:8+alloc W4A4: BOPs' in printed
@@ -230,7 +230,7 @@ def test_killed_half_way_it_goes_on(tmp_path):
 
     process = command(broken)
     lines = 0
-    while lines < len(whole['table']) // 2:
+    while lines < len(whole['table']) // 4:
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
         lines = sum(
@@ -243,7 +243,7 @@ def test_killed_half_way_it_goes_on(tmp_path):
     (file,) = broken.glob('allocation-*.jsonl')
     before = [line for line in file.read_text().splitlines(keepends=True)]
     before = [line for line in before if line.endswith('\n')]
-    assert len(whole['table']) // 2 <= len(before) < len(whole['table'])
+    assert len(whole['table']) // 4 <= len(before) < len(whole['table'])
 
     finished(command(broken))
     again = allocation_of(broken)

@@ -137,7 +137,7 @@ def _publish(rank, folder):
 def test_only_the_main_process_writes(tmp_path):
     context = multiprocessing.get_context('fork')
     ranks = [
-        context.Process(target=_publish, args=(rank, tmp_path))
+        context.Process(target=_publish, args=(rank, tmp_path), daemon=True)
         for rank in range(2)
     ]
     for process in ranks:

@@ -16,7 +16,7 @@ from igq_mmdet.checkpoint_file import read
 
 from ..conftest import ROOT
 from .conftest import CONFIG, FLOAT
-from .real_processes import end, environment, errors, free_port, start
+from .real_processes import end, environment, errors, start
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +91,8 @@ def rank_of(launched, rank):
 
 
 def test_killed_under_torchrun(tmp_path):
-    launched = dist_ptq(tmp_path, 2, '--skip-float')
+    many = ['test_dataloader.dataset.indices=24']  # not over too soon
+    launched = dist_ptq(tmp_path, 2, '--skip-float', options=many)
     saved = tmp_path / 'q.safetensors'
     while launched.poll() is None and not saved.exists():
         time.sleep(0.1)
@@ -116,6 +117,7 @@ def test_error_of_one_rank_under_torchrun(tmp_path):
     )
     done = end([dist_ptq(tmp_path, 2, '--skip-float', config=config)])
     assert done[0][0] == 1
+    assert len(errors(done)) == 1, done
     (line,) = errors(done)
     assert 'ranks [1] of 2' in line
     assert 'first in neck.lateral_convs.1.conv.input_quantizer;' in line
@@ -151,7 +153,6 @@ def test_hook_in_a_stock_runner(few_images, calibrated, tmp_path):
         dict(type='WhatIsEvaluated', folder=str(tmp_path)),
     ]
     config.dump(tmp_path / 'config.py')
-    port = free_port()
     done = end(
         [
             start(
@@ -160,8 +161,7 @@ def test_hook_in_a_stock_runner(few_images, calibrated, tmp_path):
                     RANK=rank,
                     LOCAL_RANK=rank,
                     WORLD_SIZE=2,
-                    MASTER_ADDR='127.0.0.1',
-                    MASTER_PORT=port,
+                    STORE=tmp_path / 'store',
                 ),
             )
             for rank in range(2)

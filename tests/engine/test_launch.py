@@ -18,6 +18,8 @@ JOBS = (
     'mpi:main_raises:2',
     'mpi:other_raises:2',
     'mpi:alone_raises:2',
+    'mpi:third_raises:3',
+    'mpi:terminated:2',
     'mpi:killed:3',
     'mpi:killed_main:3',
     'mpi:differ:3',
@@ -68,12 +70,22 @@ def test_ranks_meet(launcher, host, job):
     assert second[:2] == (0, ''), second  # one of them prints
 
 
-@pytest.mark.parametrize('where', ['main', 'other', 'alone'])
-def test_an_error_is_told_once(where, job):
-    done = job('mpi', f'{where}_raises', 2)
-    assert [status for status, _, _ in done] == [1, 1], done
+@pytest.mark.parametrize(
+    'where, ranks', [('main', 2), ('other', 2), ('alone', 2), ('third', 3)]
+)
+def test_an_error_is_told_once(where, ranks, job):
+    done = job('mpi', f'{where}_raises', ranks)
+    assert [status for status, _, _ in done] == [1] * ranks, done
     assert errors(done) == ['error: no such picture']
     assert not any('Traceback' in err for _, _, err in done)
+
+
+def test_an_interruption_is_told_once(job):
+    done = job('mpi', 'terminated', 2)
+    # one may hear that the other stops before its own signal
+    assert {143} <= {status for status, _, _ in done} <= {1, 143}, done
+    told = [err for _, _, err in done if err]
+    assert told == ['interrupted; start again\n']
 
 
 @pytest.mark.parametrize('name, rank', [('killed', 1), ('killed_main', 0)])

@@ -60,6 +60,7 @@ def use(shared: Path, folder: Path) -> None:
 
 def cases(random: Random, shared: Path) -> Iterator[Case]:
     """Without end."""
+    detector.samples(str(shared))  # not on the clock of the first case
     makers = (_field, _field, _anything, _ids, _order, _bytes, _text)
     while True:
         label, text = random.choice(makers)(random)

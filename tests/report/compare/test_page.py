@@ -227,7 +227,7 @@ def test_in_a_browser(chromium, file):
         widths = images.evaluate_all('all => all.map(x => x.naturalWidth)')
         assert min(widths) > 100
         images.first.click()
-        assert view.locator('dialog img').is_visible()
+        view.locator('dialog img').wait_for(state='visible')
         view.keyboard.press('Escape')
         assert view.title() != 'hurt'
     assert seen.said == []
