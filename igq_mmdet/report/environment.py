@@ -1,5 +1,6 @@
 """What a run was made with: versions, processor, threads, commit."""
 
+import functools
 import os
 import platform
 import subprocess
@@ -26,7 +27,8 @@ PACKAGES = (
 def environment() -> dict[str, Any]:
     """Versions, device, threads and commit, JSON-ready.
 
-    A package that is not installed is null.
+    A package that is not installed is null; a fork's version is followed
+    by the fork's name: ``2.3.6 (onedl-mmcv)``.
     """
     return {
         'versions': {
@@ -45,7 +47,14 @@ def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return None
+        pass
+    # a fork under another name brings the package
+    for distribution in _distributions().get(package, ()):
+        return f'{metadata.version(distribution)} ({distribution})'
+    return None
+
+
+_distributions = functools.cache(metadata.packages_distributions)
 
 
 def _device() -> str:

@@ -173,3 +173,17 @@ def test_package_that_is_not_installed_is_null(monkeypatch):
 
     monkeypatch.setattr(module, 'PACKAGES', ('no-such-package',))
     assert module.environment()['versions']['no-such-package'] is None
+
+
+def test_a_fork_under_another_name_is_named(monkeypatch, tmp_path):
+    from igq_mmdet.report import environment as module
+
+    folder = tmp_path / 'some_fork-1.2.dist-info'
+    folder.mkdir()
+    (folder / 'METADATA').write_text('Name: some-fork\nVersion: 1.2\n')
+    (folder / 'top_level.txt').write_text('forked_package\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(module, 'PACKAGES', ('forked_package',))
+    module._distributions.cache_clear()
+    versions = module.environment()['versions']
+    assert versions['forked_package'] == '1.2 (some-fork)'
