@@ -1,6 +1,7 @@
 """Everything that knows mmengine or mmdet."""
 
 import io
+import warnings
 from contextlib import redirect_stdout
 
 from ..errors import MissingDependencyError
@@ -9,9 +10,12 @@ try:
     import mmcv.ops  # noqa: F401
     import mmengine  # noqa: F401
 
-    # the maintained fork prints what it means for a debug log
-    with redirect_stdout(io.StringIO()):
-        import mmdet.datasets  # noqa: F401
+    # the maintained fork prints what it means for a debug log, and warns of
+    # a metric that nobody asked for
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'faster_coco_eval is not installed')
+        import mmdet.datasets
+        import mmdet.evaluation  # noqa: F401
 except ImportError as error:
     raise MissingDependencyError(
         f'igq_mmdet needs mmdet for this ({error}); install torch first, '
