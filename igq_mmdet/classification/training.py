@@ -16,7 +16,7 @@ from ..errors import DataError
 from .data import Images
 from .small_models import small_model
 
-EPOCHS = {'vit': 12, 'swin': 6}
+EPOCHS = {'vit': 30, 'swin': 12}
 
 
 def train_small(
