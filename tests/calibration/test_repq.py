@@ -167,7 +167,8 @@ def test_shifted_windows_pad_with_what_zero_has_become(demo_model, rand):
     spec = igq.QuantSpec(
         w_bits=8, a_bits=8, method='repq', include=('*.attn.*',)
     )
-    x, size = rand(1, 9 * 10, 32), (9, 10)
+    # a channel of one narrow range has no code for zero, padded or not
+    x, size = rand(1, 9 * 10, 32, spread=0), (9, 10)
 
     class Alone(nn.Module):
         def __init__(self):
@@ -178,15 +179,16 @@ def test_shifted_windows_pad_with_what_zero_has_become(demo_model, rand):
         def forward(self, x):
             return self.block.attn(self.block.norm1(x), size)
 
-    model = Alone().eval()
-    qmodel = igq.quantize(model, spec)
-    igq.calibrate(qmodel, [x])
-    exact = model(x)
-    error = (qmodel(x) - exact).norm() / exact.norm()
-    quantizer = qmodel.block.attn.w_msa.qkv.input_quantizer
-    quantizer.zero.zero_()
-    wrong = (qmodel(x) - exact).norm() / exact.norm()
-    assert 2 * error < wrong
+    error = wrong = 0.0
+    for _ in range(8):  # draws of the biases
+        model = Alone().eval()
+        qmodel = igq.quantize(model, spec)
+        igq.calibrate(qmodel, [x])
+        exact = model(x)
+        error += float((qmodel(x) - exact).norm() / exact.norm())
+        qmodel.block.attn.w_msa.qkv.input_quantizer.zero.zero_()
+        wrong += float((qmodel(x) - exact).norm() / exact.norm())
+    assert 3 * error < wrong, (error, wrong)
 
 
 def test_fold_wants_a_layer_that_is_not_frozen(config):

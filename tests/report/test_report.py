@@ -184,6 +184,7 @@ def test_a_fork_under_another_name_is_named(monkeypatch, tmp_path):
     (folder / 'top_level.txt').write_text('forked_package\n')
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(module, 'PACKAGES', ('forked_package',))
-    module._distributions.cache_clear()
+    distributions = module._distributions.__wrapped__  # no cache
+    monkeypatch.setattr(module, '_distributions', distributions)
     versions = module.environment()['versions']
     assert versions['forked_package'] == '1.2 (some-fork)'
