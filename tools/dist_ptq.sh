@@ -14,7 +14,7 @@ NNODES=${NNODES:-1}
 HERE=$(dirname "$0")
 
 if [ "$NNODES" = 1 ] && [ -z "$PORT" ]; then
-    RENDEZVOUS=(--standalone) # a port that is free
+    RENDEZVOUS=(--standalone --local_addr=127.0.0.1) # a port that is free
 else
     RENDEZVOUS=(
         --nnodes="$NNODES"

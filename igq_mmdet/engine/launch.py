@@ -21,8 +21,8 @@ from mmengine.dist import (
 
 from ..errors import IGQError, RankError
 from ..interruption import Interrupted
-from .ranks import PATIENCE, waiting_group
-from .watch import GRACE, Watch, gone, torchrun_tells
+from .ranks import START, be_patient, waiting_group
+from .watch import GRACE, Watch, gone, ignore_workers, torchrun_tells
 
 # What each launcher leaves in the environment, and who does.
 LAUNCHERS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -42,9 +42,9 @@ LAUNCHERS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
 }
-# Seconds to wait for all processes to be there.
-START = 300
 TOLD = 'igq_mmdet/told'
+# What ends a rank by itself: ours, a signal, a collective that failed.
+ENDING = (IGQError, Interrupted, RuntimeError)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def processes(launcher: str) -> Iterator[None]:
     with no_stdout():
         try:
             _start(launcher)
-            watch = Watch(START)
+            watch = Watch(START.seconds)
         except IGQError:
             raise
         except Exception as error:
@@ -141,14 +141,21 @@ def _start(launcher: str) -> None:
     # mmengine chooses a GPU also where there is none
     patch = mock.patch.object(torch.cuda, 'set_device')
     with nullcontext() if gpu else patch:
-        init_dist(launcher, 'nccl' if gpu else 'gloo', timeout=START)
-    dist.distributed_c10d._set_pg_timeout(PATIENCE, get_default_group())
+        init_dist(launcher, 'nccl' if gpu else 'gloo', timeout=START.seconds)
+    be_patient(get_default_group())
     waiting_group()
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """Raises, once, which lets half-made files be removed."""
+    """Raises, once, which lets half-made files be removed.
+
+    Not while an error does so already: what cleans up would be cut short.
+    :class:`Watch` asks again, should that error be caught.
+    """
+    if isinstance(sys.exc_info()[1], ENDING):
+        return
     signal.signal(number, signal.SIG_IGN)
+    ignore_workers()
     raise Interrupted(number)
 
 
@@ -163,9 +170,16 @@ def _instead_of(error: BaseException, watch: Watch) -> BaseException | None:
     if watch.killed:
         if torchrun_tells(watch.lost):
             time.sleep(5)  # it must see first who was killed
-        elif _first_to_tell(watch.tells()):
+        elif _may_tell(watch):
             return RankError(gone(watch.lost))
     return SystemExit(1)
+
+
+def _may_tell(watch: Watch) -> bool:
+    """Whether to say which rank was killed."""
+    if watch.lost == 0:  # with the store, where asking may hang
+        return watch.tells()
+    return _first_to_tell(watch.tells())
 
 
 def _first_to_tell(otherwise: bool) -> bool:

@@ -10,6 +10,9 @@ from mmengine.dist import broadcast_object_list, get_dist_info
 from .ranks import waiting_group
 
 TOKEN = 16  # bytes
+# Seconds of silence before a machine is asked for a sign of life, between
+# two such questions, and how many of them may stay unanswered.
+KEEPALIVE = {'TCP_KEEPIDLE': 20, 'TCP_KEEPINTVL': 5, 'TCP_KEEPCNT': 5}
 
 
 def connect_peers(seconds: float) -> dict[int, socket.socket]:
@@ -77,7 +80,7 @@ def _answer(
             said = _receive(peer, TOKEN + 4)
         except OSError:
             said = b''
-        if said[:TOKEN] != token:  # not one of ours
+        if len(said) < TOKEN + 4 or said[:TOKEN] != token:  # not one of ours
             peer.close()
             continue
         peers[int.from_bytes(said[TOKEN:], 'big')] = _lasting(peer)
@@ -98,4 +101,7 @@ def _lasting(peer: socket.socket) -> socket.socket:
     """Open without limit, but not to a machine that is gone."""
     peer.settimeout(None)
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):  # macOS lacks one
+            peer.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return peer

@@ -14,6 +14,7 @@ from mmengine.dist import (
     is_main_process,
 )
 from torch.distributed import ProcessGroup, new_group
+from torch.distributed.distributed_c10d import _set_pg_timeout
 
 from ..errors import IGQError, RankError
 
@@ -22,6 +23,8 @@ T = TypeVar('T')
 # A rank may wait for as long as another calibrates. That one is gone shows
 # in its closed connection, not on the clock.
 PATIENCE = datetime.timedelta(days=7)
+# All processes have to be there sooner.
+START = datetime.timedelta(seconds=300)
 
 
 def waiting_group() -> ProcessGroup | None:
@@ -39,7 +42,18 @@ def waiting_group() -> ProcessGroup | None:
 
 @lru_cache(maxsize=1)
 def _waiting_group(default: ProcessGroup) -> ProcessGroup:
-    return new_group(backend='gloo', timeout=PATIENCE)
+    group = new_group(backend='gloo', timeout=START)
+    be_patient(group)
+    return group
+
+
+def be_patient(group: ProcessGroup) -> None:
+    """Lets a group whose ranks have met wait without a limit.
+
+    Args:
+        group (ProcessGroup): Of any backend.
+    """
+    _set_pg_timeout(PATIENCE, group)
 
 
 def on_main(work: Callable[[], T]) -> T:

@@ -52,6 +52,7 @@ class Watch:
             threading.Thread(target=self._wait, args=(peer,), daemon=True)
             for peer in self._peers
         ]
+        os.register_at_fork(after_in_child=self._forget)
 
     def start(self) -> None:
         """From here on the main thread is interrupted if a rank is gone."""
@@ -64,6 +65,7 @@ class Watch:
         What is wrong must be said, and torchrun sends SIGTERM to all once
         one has ended.
         """
+        ignore_workers()
         while not self._over.is_set():
             try:
                 for number in SIGNALS:
@@ -86,14 +88,28 @@ class Watch:
             self.lost, self.killed = peer, not word
             if self._over.is_set():
                 return
-            main = threading.main_thread().ident
-            assert main is not None
-            signal.pthread_kill(main, signal.SIGTERM)
+            self._interrupt()
         self._say(FAILED, but=peer)  # rank 0 passes it on
-        if not self._over.wait(GRACE):
-            if self.killed and self.tells():
-                print('error:', gone(peer), file=sys.stderr, flush=True)
-            os._exit(1)
+        end = time.monotonic() + GRACE
+        while time.monotonic() < end:
+            if self._over.wait(1):
+                return
+            with self._lock:
+                if not self._over.is_set():
+                    self._interrupt()  # may have put it off
+        if self.killed and self.tells():
+            print('error:', gone(peer), file=sys.stderr, flush=True)
+        os._exit(1)
+
+    def _interrupt(self) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGTERM)
+
+    def _forget(self) -> None:
+        """Loader workers outlive a killed rank; its connections must not."""
+        for peer in self._peers.values():
+            peer.close()
 
     def finish(self) -> None:
         """All ranks are done."""
@@ -140,6 +156,14 @@ class Watch:
                 peer.sendall(word)
             except OSError:
                 pass  # it is gone itself
+
+
+def ignore_workers() -> None:
+    """From here on a data loader does not raise when its workers end.
+
+    They end by the signal that stops their rank.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def gone(rank: int) -> str:

@@ -62,6 +62,31 @@ def third_raises():
     time.sleep(500)
 
 
+def closes():
+    """Rank 1 has told what all were told; rank 0 still cleans up."""
+    try:
+        main_raises()
+    finally:
+        if get_rank() == 0:
+            time.sleep(2)
+            sys.stderr.write('closed\n')
+
+
+def catches():
+    """Rank 0 hears of rank 1 while it deals with an error of its own."""
+    if get_rank() == 1:
+        time.sleep(1)
+        raise DataError('no such picture')
+    try:
+        try:
+            raise RuntimeError('try another way')
+        except RuntimeError:
+            time.sleep(2)
+        time.sleep(500)
+    finally:
+        sys.stderr.write('closed\n')
+
+
 def terminated():
     """All of them, as by scancel."""
     with advising('start again'):

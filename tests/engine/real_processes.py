@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import psutil
 import torch
 
 from ..conftest import ROOT
@@ -58,3 +59,14 @@ def errors(done):
         for line in err.splitlines()
         if line.startswith('error:')
     ]
+
+
+def rank_of(launched, rank):
+    """The process of a rank below torchrun."""
+    for child in psutil.Process(launched.pid).children(recursive=True):
+        try:
+            if child.environ().get('RANK') == str(rank):
+                return child
+        except psutil.Error:
+            pass  # ended meanwhile
+    raise AssertionError(f'no rank {rank}')

@@ -9,14 +9,13 @@ import pytest
 
 pytest.importorskip('mmdet')
 
-import psutil
 import torch
 
 from igq_mmdet.checkpoint_file import read
 
 from ..conftest import ROOT
 from .conftest import CONFIG, FLOAT
-from .real_processes import end, environment, errors, start
+from .real_processes import end, environment, errors, rank_of, start
 
 pytestmark = pytest.mark.slow
 
@@ -77,17 +76,6 @@ def test_processes_equal_one(ranks, more, one_process, tmp_path):
     assert lines[0].startswith('calibration images [')
     assert lines[1].split()[:2] == ['setting', 'W/A']
     assert lines[-1].startswith('report: ') and len(lines) == 7
-
-
-def rank_of(launched, rank):
-    """The process of a rank below torchrun."""
-    for child in psutil.Process(launched.pid).children(recursive=True):
-        try:
-            if child.environ().get('RANK') == str(rank):
-                return child
-        except psutil.Error:
-            pass  # ended meanwhile
-    raise AssertionError(f'no rank {rank}')
 
 
 def test_killed_under_torchrun(tmp_path):

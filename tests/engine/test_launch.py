@@ -19,6 +19,8 @@ JOBS = (
     'mpi:other_raises:2',
     'mpi:alone_raises:2',
     'mpi:third_raises:3',
+    'mpi:closes:2',
+    'mpi:catches:2',
     'mpi:terminated:2',
     'mpi:killed:3',
     'mpi:killed_main:3',
@@ -78,6 +80,14 @@ def test_an_error_is_told_once(where, ranks, job):
     assert [status for status, _, _ in done] == [1] * ranks, done
     assert errors(done) == ['error: no such picture']
     assert not any('Traceback' in err for _, _, err in done)
+
+
+@pytest.mark.parametrize('name', ['closes', 'catches'])
+def test_another_rank_s_end_waits_for_the_cleaning_up(name, job):
+    done = job('mpi', name, 2)
+    assert [status for status, _, _ in done] == [1, 1], done
+    assert done[0][2].startswith('closed\n'), done
+    assert errors(done) == ['error: no such picture']
 
 
 def test_an_interruption_is_told_once(job):

@@ -10,7 +10,7 @@ pytest.importorskip('mmdet')
 
 from igq_mmdet.interruption import SIGNALS
 
-from .real_processes import end, environment, errors, start
+from .real_processes import end, environment, errors, rank_of, start
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +86,22 @@ def main():
 sys.exit(run_command(main))
 """
 
+# likewise, with loader workers, which inherit what their rank holds; small
+# items, since workers that wait for a full pipe outlive it
+LOADS = WAITS.replace(
+    """        time.sleep(500)
+""",
+    """        from torch.utils.data import DataLoader
+        loader = DataLoader(
+            [torch.zeros(1000)] * 4, num_workers=2, persistent_workers=True
+        )
+        while True:
+            for item in loader:
+                time.sleep(0.1)
+                pathlib.Path(__file__).with_name(f'on{get_rank()}').touch()
+""",
+).replace('import pathlib', 'import torch, pathlib')
+
 
 def launch(script, folder):
     (folder / 'job.py').write_text(script)
@@ -101,13 +117,36 @@ def test_an_error_is_told_once(script, tmp_path):
     assert 'terminate' not in done[0][2]
 
 
-@pytest.mark.parametrize('number', SIGNALS)
-def test_an_interruption_is_told_once(number, tmp_path):
-    launched = launch(WAITS, tmp_path)
-    while len(list(tmp_path.glob('ready?'))) < 2:
+def wait_for(pattern, folder, launched):
+    while len(list(folder.glob(pattern))) < 2:
         assert launched.poll() is None, launched.communicate()
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize('number', SIGNALS)
+@pytest.mark.parametrize(
+    'script, ready',
+    [(WAITS, 'ready?'), (LOADS, 'on?')],
+    ids=['waits', 'loads'],
+)
+def test_an_interruption_is_told_once(script, ready, number, tmp_path):
+    launched = launch(script, tmp_path)
+    wait_for(ready, tmp_path, launched)
     launched.send_signal(number)
     ((status, _, err),) = end([launched])
     assert status == 128 + number
     assert err == 'interrupted; start again\n', signal.Signals(number).name
+
+
+@pytest.mark.parametrize('rank', [0, 1])
+def test_a_kill_shows_past_workers_that_live(rank, tmp_path):
+    launched = launch(LOADS, tmp_path)
+    wait_for('on?', tmp_path, launched)
+    rank_of(launched, rank).kill()
+    done = end([launched])
+    assert done[0][0] == 1, done
+    assert errors(done) == [
+        f'error: rank {rank} was killed by SIGKILL; all ranks stop, start '
+        'the job again'
+    ], done
+    assert 'Traceback' not in done[0][2]
