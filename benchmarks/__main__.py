@@ -150,7 +150,7 @@ def main() -> None:
         data = json.loads(Path(args.source).read_text())
     else:
         data = measure(args)
-    from igq_mmdet.atomic import replacing
+    from igq_mmdet.files.atomic import replacing
 
     from .page import figures, renew
 

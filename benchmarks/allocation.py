@@ -57,15 +57,15 @@ def measure(args: argparse.Namespace, folder: str) -> dict[str, Any]:
     import torch
 
     import igq_mmdet as igq
-    from igq_mmdet.calibration.candidates import trying
-    from igq_mmdet.calibration.divergence import divergence
-    from igq_mmdet.calibration.perturbation import CANDIDATES, Perturbation
-    from igq_mmdet.engine.allocate import allocate_detector
-    from igq_mmdet.engine.cli import load_config
-    from igq_mmdet.engine.experiment import Experiment
-    from igq_mmdet.engine.predictions import RoIPredictions
-    from igq_mmdet.engine.ptq import DetectorCalibration
+    from igq_mmdet.allocation.candidates import trying
+    from igq_mmdet.allocation.divergence import divergence
+    from igq_mmdet.allocation.perturbation import CANDIDATES, Perturbation
+    from igq_mmdet.commands.config import load_config
+    from igq_mmdet.detection.calibration.allocate import allocate_detector
+    from igq_mmdet.detection.calibration.predictions import RoIPredictions
+    from igq_mmdet.detection.calibration.ptq import DetectorCalibration
     from igq_mmdet.report.environment import environment
+    from igq_mmdet.studies.experiment import Experiment
 
     torch.set_num_threads(args.threads)
     experiment = Experiment(load_config(CONFIG), folder, True)
@@ -142,7 +142,7 @@ def measure(args: argparse.Namespace, folder: str) -> dict[str, Any]:
 
 def text(found: dict[str, Any]) -> str:
     """The figures as a table and what they mean."""
-    from igq_mmdet.report.columns import format_rows
+    from igq_mmdet.inspection.columns import format_rows
 
     rows = [('', 'network passes', 'CPU seconds', 'as full passes')]
     for name in ('naive', 'ours'):
@@ -180,7 +180,7 @@ def main() -> None:
     """Measures, prints and writes."""
     import tempfile
 
-    from igq_mmdet.atomic import replacing
+    from igq_mmdet.files.atomic import replacing
 
     args = parse_args()
     if args.json:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from igq_mmdet.calibration.noise import Noise
+from igq_mmdet.allocation.noise import Noise
 
 from .forms import FLOAT
 from .rivals import onnx_rivals, openvino_rivals

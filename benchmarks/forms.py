@@ -9,8 +9,13 @@ from torch import nn
 
 import igq_mmdet as igq
 from igq_mmdet.calibration import collect, fit, freeze
-from igq_mmdet.engine.calibration_forward import calibration_forward
-from igq_mmdet.engine.random_detector import random_batch, random_detector
+from igq_mmdet.detection.calibration.calibration_forward import (
+    calibration_forward,
+)
+from igq_mmdet.detection.models.random_detector import (
+    random_batch,
+    random_detector,
+)
 
 # Random weights make no class likely; with larger logits some are, so that
 # the mask head has its 100 instances to work on.

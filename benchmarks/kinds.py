@@ -8,7 +8,7 @@ from mmdet.models.roi_heads.roi_extractors import BaseRoIExtractor
 from torch import nn
 
 from igq_mmdet.modules import QuantShiftWindowMSA, QuantWindowMSA
-from igq_mmdet.plan import part_of
+from igq_mmdet.modules.plan import part_of
 from igq_mmdet.quantizers import ActivationQuantizer
 
 # the first that fits; time goes to the innermost kind

@@ -47,7 +47,9 @@ def of_calibration(
         size (list[int]): Height and width of the images, in pixels.
     """
     import igq_mmdet as igq
-    from igq_mmdet.engine.calibration_forward import calibration_forward
+    from igq_mmdet.detection.calibration.calibration_forward import (
+        calibration_forward,
+    )
 
     from .forms import float_detector, image
 

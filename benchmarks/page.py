@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from igq_mmdet.atomic import replacing
-from igq_mmdet.report.columns import markdown_rows
+from igq_mmdet.files.atomic import replacing
+from igq_mmdet.inspection.columns import markdown_rows
 
 from .allocation import text as allocation_text
 from .forms import FLOAT, METHODS, QUANTIZED

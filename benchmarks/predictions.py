@@ -24,8 +24,8 @@ def main() -> None:
     parser.add_argument('--rounds', type=int, default=5)
     args = parser.parse_args()
 
-    from igq_mmdet.engine.cli import load_config
-    from igq_mmdet.engine.experiment import Experiment
+    from igq_mmdet.commands.config import load_config
+    from igq_mmdet.studies.experiment import Experiment
 
     from .timing import CLOCKS, alternate
 

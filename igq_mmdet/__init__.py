@@ -14,12 +14,12 @@ Importing this package imports torch and nothing of OpenMMLab.
 import sys
 from typing import Any
 
+from .allocation.allocation import allocate
 from .calibration import calibrate, quantize
-from .calibration.allocation import allocate
-from .checkpoint import load, save
-from .coverage import coverage
+from .checkpoints import load, save
 from .errors import IGQError
-from .report.summary import summary
+from .inspection.coverage import coverage
+from .inspection.summary import summary
 from .runtime import to_integer
 from .spec import PartSpec, QuantSpec
 from .version import __version__
@@ -50,7 +50,7 @@ _MMDET = ('IGQDetector', 'IGQHook', 'PreciseCocoMetric')
 
 def __getattr__(name: str) -> Any:
     if name in _MMDET:
-        from . import engine
+        from . import detection
 
-        return getattr(engine, name)
+        return getattr(detection, name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

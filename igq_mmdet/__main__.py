@@ -6,9 +6,9 @@ For bug reports. Nothing is measured, downloaded or written.
 import sys
 from pathlib import Path
 
-from .command import run_command
+from .commands.command import run_command
+from .commands.usable import usable
 from .report.environment import environment
-from .report.usable import usable
 
 
 def report() -> None:

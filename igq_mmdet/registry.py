@@ -14,7 +14,7 @@ from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import Registry
 
 SCOPE = 'igq_mmdet'
-LOCATIONS = ['igq_mmdet.engine']
+LOCATIONS = ['igq_mmdet.detection']
 
 # mmengine looks a package up among the installed distributions first, and
 # for an editable one that gives site-packages, where its configs are not. A

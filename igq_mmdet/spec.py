@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import SpecError
 from .field_checks import check_choice, check_int
-from .quantizers import METHODS
+from .methods import METHODS
 
 SPEC_VERSION = 1
 MIN_BITS, MAX_BITS = 2, 8

@@ -5,8 +5,8 @@ import sys
 
 import igq_mmdet as igq
 from igq_mmdet.__main__ import report
-from igq_mmdet.report import usable as module
-from igq_mmdet.report.usable import usable
+from igq_mmdet.commands import usable as module
+from igq_mmdet.commands.usable import usable
 
 from .conftest import ROOT
 

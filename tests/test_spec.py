@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from igq_mmdet import PartSpec, QuantSpec
 from igq_mmdet.errors import IGQError, SpecError
-from igq_mmdet.quantizers import METHODS
+from igq_mmdet.methods import METHODS
 from igq_mmdet.spec import M_STEPS, TARGETS
 
 bits = st.integers(2, 8)

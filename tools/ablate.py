@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import igq_mmdet as igq
-from igq_mmdet.command import run_command
+from igq_mmdet.commands.command import run_command
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
@@ -99,12 +99,12 @@ def run(args: argparse.Namespace) -> None:
     """Evaluates what is not finished, prints and writes everything."""
     from tqdm import tqdm
 
-    from igq_mmdet.atomic import replacing
-    from igq_mmdet.engine.ablation import Ablation, tables
-    from igq_mmdet.engine.cli import load_config
-    from igq_mmdet.engine.experiment import Experiment
-    from igq_mmdet.engine.runner import use_threads
-    from igq_mmdet.report.ablation_tables import ablation_text
+    from igq_mmdet.commands.config import load_config
+    from igq_mmdet.detection.evaluation.runner import use_threads
+    from igq_mmdet.files.atomic import replacing
+    from igq_mmdet.report.ablations.tables import ablation_text
+    from igq_mmdet.studies.ablation import Ablation, tables
+    from igq_mmdet.studies.experiment import Experiment
 
     base = igq.QuantSpec(groups=args.groups, parts=args.parts)
     for name in ('work_dir', 'checkpoint', 'config'):

@@ -11,8 +11,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 import igq_mmdet as igq
-from igq_mmdet.atomic import replacing
-from igq_mmdet.command import run_command
+from igq_mmdet.commands.command import run_command
+from igq_mmdet.files.atomic import replacing
 from igq_mmdet.report.compare import (
     Cohort,
     Gallery,
@@ -68,7 +68,7 @@ def galleries(
         return {
             number: Gallery(notes=[NO_MMDET]) for number in range(len(cohorts))
         }
-    from igq_mmdet.engine.drawings import gallery
+    from igq_mmdet.detection.evaluation.drawings import gallery
 
     def bar(jobs):
         return tqdm(jobs, desc='drawing', unit='image', disable=args.quiet)

@@ -7,7 +7,7 @@ pairs every published file with its config.
 import argparse
 import sys
 
-from igq_mmdet.command import run_command
+from igq_mmdet.commands.command import run_command
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -25,8 +25,8 @@ def run(args: argparse.Namespace) -> None:
     """Converts what was asked for."""
     from mmdet.registry import MODELS
 
-    from igq_mmdet.engine.cli import check_writable, load_config
-    from igq_mmdet.engine.convert_swin import convert_file
+    from igq_mmdet.commands.config import check_writable, load_config
+    from igq_mmdet.detection.models.convert_swin import convert_file
 
     check_writable(args.target)
     config = load_config(args.config, args.cfg_options)

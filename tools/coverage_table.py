@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from igq_mmdet.command import run_command
+from igq_mmdet.commands.command import run_command
 
 ROOT = Path(__file__).resolve().parents[1]
 INTRO = """\
@@ -28,9 +28,9 @@ inputs of *convolutions* are static per tensor. *Reload identical*: saved,
 loaded, and the same outputs bit by bit. `igq.coverage(qmodel, images)`
 says the same of any model.
 
-The families are those of `igq_mmdet/families.py`, which the tests run over:
-the classes of the published models, with fewer blocks where `smaller` there
-says so (`--full` takes all blocks).
+The families are those of `igq_mmdet/inspection/families.py`, which the
+tests run over: the classes of the published models, with fewer blocks where
+`smaller` there says so (`--full` takes all blocks).
 ViTDet's own project does not come with mmdet's wheel; its backbone is the
 image encoder of SAM, which timm has.
 
@@ -64,8 +64,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> int:
     """Measures what is missing and writes the page; 1 if a model failed."""
-    from igq_mmdet import families
-    from igq_mmdet.engine.family_check import check_family, markdown
+    from igq_mmdet.inspection import families
+    from igq_mmdet.studies.family_check import check_family, markdown
 
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import igq_mmdet as igq
-from igq_mmdet.atomic import replacing
-from igq_mmdet.command import run_command
+from igq_mmdet.commands.command import run_command
+from igq_mmdet.files.atomic import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTED = 10_000  # test images of Fashion-MNIST

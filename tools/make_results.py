@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import igq_mmdet as igq
-from igq_mmdet.atomic import replacing
-from igq_mmdet.command import run_command
-from igq_mmdet.report.ablation_plot import plot_groups
-from igq_mmdet.report.results_page import results_page
+from igq_mmdet.commands.command import run_command
+from igq_mmdet.files.atomic import replacing
+from igq_mmdet.report.ablations.plot import plot_groups
+from igq_mmdet.report.ablations.results_page import results_page
 from igq_mmdet.report.training_words import training_words
 
 ROOT = Path(__file__).resolve().parents[1]

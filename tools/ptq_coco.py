@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import igq_mmdet as igq
-from igq_mmdet.calibration.perturbation import CANDIDATES
-from igq_mmdet.command import run_command
-from igq_mmdet.compared import named_settings
-from igq_mmdet.interruption import advising
-from igq_mmdet.quantizers import METHODS
+from igq_mmdet.allocation.perturbation import CANDIDATES
+from igq_mmdet.commands.command import run_command
+from igq_mmdet.commands.compared import named_settings
+from igq_mmdet.jobs.interruption import advising
+from igq_mmdet.methods import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
@@ -218,10 +218,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from igq_mmdet.engine.cli import check_writable, load_config
-    from igq_mmdet.engine.experiment import Experiment
-    from igq_mmdet.engine.runner import use_threads
+    from igq_mmdet.commands.config import check_writable, load_config
+    from igq_mmdet.detection.evaluation.runner import use_threads
     from igq_mmdet.report import result_text, uncovered_lines
+    from igq_mmdet.studies.experiment import Experiment
 
     specs = settings(args)
     for name in ('work_dir', 'save', 'load', 'checkpoint', 'config'):
@@ -283,7 +283,7 @@ def run_in_job(args: argparse.Namespace) -> None:
     """Runs, as one of several processes if a launcher says so."""
     if args.launcher == 'none':
         return run(args)
-    from igq_mmdet.engine.launch import processes
+    from igq_mmdet.jobs.launch import processes
 
     with processes(args.launcher):
         run(args)

@@ -11,14 +11,14 @@ import argparse
 import sys
 
 from igq_mmdet.classification import ClassifierExperiment, fashion_mnist
-from igq_mmdet.command import run_command
+from igq_mmdet.commands.command import run_command
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; errors are one line and exit status 1."""
-    from igq_mmdet.classification.cli import add_options, run
     from igq_mmdet.classification.fashion_mnist import FOLDER
     from igq_mmdet.classification.small_models import OPTIONS, load_small
+    from igq_mmdet.commands.classification import add_options, run
 
     parser = argparse.ArgumentParser(
         description=__doc__,

@@ -11,14 +11,14 @@ import os
 import sys
 
 import igq_mmdet as igq
-from igq_mmdet.command import run_command
+from igq_mmdet.commands.command import run_command
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; errors are one line and exit status 1."""
     from igq_mmdet.classification import ClassifierExperiment, image_folder
-    from igq_mmdet.classification.cli import add_options, run
     from igq_mmdet.classification.timm_classifier import timm_classifier
+    from igq_mmdet.commands.classification import add_options, run
 
     parser = argparse.ArgumentParser(
         description=__doc__,

@@ -6,9 +6,9 @@ python tools/read_dashboard.py tensorboard work_dirs/ptq
 import argparse
 import sys
 
-from igq_mmdet.command import run_command
-from igq_mmdet.report.dashboard_readers import READERS, read_dashboard
-from igq_mmdet.report.dashboard_table import dashboard_table, everything
+from igq_mmdet.commands.command import run_command
+from igq_mmdet.report.dashboards.readers import READERS, read_dashboard
+from igq_mmdet.report.dashboards.table import dashboard_table, everything
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

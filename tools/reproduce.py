@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import igq_mmdet as igq
-from igq_mmdet.command import run_command
+from igq_mmdet.commands.command import run_command
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 
@@ -51,16 +51,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     """Measures what was asked for."""
-    from igq_mmdet.engine.cli import check_writable, load_config
-    from igq_mmdet.engine.reproduce import (
+    from igq_mmdet.commands.config import check_writable, load_config
+    from igq_mmdet.detection.evaluation.runner import use_threads
+    from igq_mmdet.report import result_table
+    from igq_mmdet.report.measured_rows import append_row
+    from igq_mmdet.studies.reproduce import (
         find_row,
         find_rows,
         measure_row,
         use_coco,
     )
-    from igq_mmdet.engine.runner import use_threads
-    from igq_mmdet.report import result_table
-    from igq_mmdet.report.measured_rows import append_row
 
     if args.list:
         print('\n'.join(find_rows(CONFIGS)))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import igq_mmdet as igq
-from igq_mmdet.command import run_command
+from igq_mmdet.commands.command import run_command
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
@@ -76,12 +76,12 @@ def run(args: argparse.Namespace) -> None:
     """Measures and prints the tables."""
     from tqdm import tqdm
 
-    from igq_mmdet.engine.cli import load_config
-    from igq_mmdet.engine.experiment import Experiment
-    from igq_mmdet.engine.ptq import DetectorCalibration
-    from igq_mmdet.engine.runner import use_threads
-    from igq_mmdet.engine.sensitivity import ap_alone, detector_sensitivity
+    from igq_mmdet.commands.config import load_config
+    from igq_mmdet.detection.calibration.ptq import DetectorCalibration
+    from igq_mmdet.detection.evaluation.runner import use_threads
     from igq_mmdet.report import sensitivity as report
+    from igq_mmdet.studies.experiment import Experiment
+    from igq_mmdet.studies.sensitivity import ap_alone, detector_sensitivity
 
     if importlib.util.find_spec('matplotlib') is None:
         raise igq.IGQError('the plot needs matplotlib: pip install matplotlib')

@@ -11,7 +11,7 @@ import sys
 
 import torch
 
-from igq_mmdet.command import run_command
+from igq_mmdet.commands.command import run_command
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

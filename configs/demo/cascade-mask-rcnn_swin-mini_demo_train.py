@@ -9,7 +9,7 @@
 #       --work-dir work_dirs/demo_cascade > demo_cascade.log 2>&1 &
 _base_ = './cascade-mask-rcnn_swin-mini_demo.py'
 custom_imports = dict(
-    imports=['igq_mmdet.engine'], allow_failed_imports=False
+    imports=['igq_mmdet.detection'], allow_failed_imports=False
 )  # reads safetensors
 load_from = 'demo/swin_mini_mask_rcnn.safetensors'
 iters = 1000

@@ -1,10 +1,13 @@
-"""Collecting statistics, fitting groups, freezing weights."""
+"""Collecting statistics, fitting groups, freezing weights.
 
+Imports: errors, fitting, modules, observers, quantizers, spec.
+"""
+
+from ..fitting.kmeans import Groups, fit_groups
+from ..fitting.percentile import fit_static
 from .calibrate import calibrate, quantize
 from .collect import Statistics, collect
 from .fit import fit, freeze
-from .kmeans import Groups, fit_groups
-from .percentile import fit_static
 
 __all__ = [
     'Groups',

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from ..modules.plan import make_plan
 from ..modules.swap import swap_
-from ..plan import make_plan
 from ..spec import QuantSpec
 from .collect import Forward, Statistics, call, collect
 from .fit import fit, freeze

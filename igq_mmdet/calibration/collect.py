@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ..errors import CalibrationError
 from ..modules.base import QuantModule, Workload
 from ..modules.swap import quantized_layers
-from .observer import Observer
-from .observers import OBSERVERS
+from ..observers.observer import Observer
+from ..observers.observers import OBSERVERS
 
 Forward = Callable[[nn.Module, Any], Any]
 

@@ -5,8 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..fitting.fixed_groups import fit_fixed
+from ..fitting.integral import fit_integral
+from ..fitting.kmeans import fit_groups
+from ..fitting.percentile import fit_static
+from ..fitting.repq import fit_channels, fit_log_sqrt2, fold
 from ..modules.base import QuantWeightModule, Workload
-from ..modules.linear import QuantLinear
+from ..modules.layers.linear import QuantLinear
 from ..modules.norm_pairs import norm_pairs
 from ..modules.swap import quantized_layers
 from ..quantizers import (
@@ -19,11 +24,6 @@ from ..quantizers import (
 )
 from ..spec import QuantSpec
 from .collect import Statistics
-from .fixed_groups import fit_fixed
-from .integral import fit_integral
-from .kmeans import fit_groups
-from .percentile import fit_static
-from .repq import fit_channels, fit_log_sqrt2, fold
 
 
 def bounds(

@@ -1,4 +1,7 @@
-"""timm classifiers: data, training of small ones, evaluation."""
+"""timm classifiers: data, training of small ones, evaluation.
+
+Imports: calibration, checkpoints, errors, files, inspection, report, spec.
+"""
 
 from .data import Images, image_folder
 from .experiment import ClassifierExperiment

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from .. import checkpoint as checkpoints
+from .. import checkpoints
 from ..calibration import collect, fit, freeze, quantize
-from ..coverage import coverage
 from ..errors import DataError
+from ..inspection.coverage import coverage
 from ..report import Report, run_name, write_report
 from ..spec import QuantSpec
 from .data import Images

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..atomic import replacing
 from ..errors import DataError
+from ..files.atomic import replacing
 from .data import Images
 from .small_models import small_model
 

@@ -1,4 +1,7 @@
-"""Compiled kernels and memory to fill; knows nothing of layers."""
+"""Compiled kernels and memory to fill; knows nothing of layers.
+
+Imports: nothing of the package.
+"""
 
 from .library import library, runs_here
 

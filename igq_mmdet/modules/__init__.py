@@ -1,12 +1,15 @@
-"""One quantized ``nn.Module`` a file, and the table that chooses them."""
+"""One quantized ``nn.Module`` a file, and the table that chooses them.
 
+Imports: errors, field_checks, kernels, methods, quantizers, spec.
+"""
+
+from .attention.shift_window_attention import QuantShiftWindowMSA
+from .attention.window_attention import QuantWindowMSA
 from .base import LayerConfig, QuantModule, QuantWeightModule
-from .conv import QuantConv2d
-from .conv_transpose import QuantConvTranspose2d
 from .instances import Instances, current_instances, instances
-from .linear import QuantLinear
-from .shift_window_attention import QuantShiftWindowMSA
-from .window_attention import QuantWindowMSA
+from .layers.conv import QuantConv2d
+from .layers.conv_transpose import QuantConvTranspose2d
+from .layers.linear import QuantLinear
 
 __all__ = [
     'Instances',

@@ -8,36 +8,36 @@ from typing import Any
 
 from torch import nn
 
+from .attention.conditional_attention import QuantConditionalAttention
+from .attention.cosine_attention import QuantCosineAttention
+from .attention.float_window_attention import FloatWindowMSA
+from .attention.fused_attention import QuantFusedAttention
+from .attention.multihead_attention import QuantMultiheadAttention
+from .attention.shift_window_attention import QuantShiftWindowMSA
+from .attention.split_attention import SplitMultiheadAttention, projections
+from .attention.window_attention import QuantWindowMSA
+from .attention.windowed_block import (
+    PartitionedBlock,
+    WindowedBlock,
+    WindowedImageBlock,
+)
 from .base import QuantModule
-from .conditional_attention import QuantConditionalAttention
-from .conv import QuantConv2d
-from .conv_transpose import QuantConvTranspose2d
-from .cosine_attention import QuantCosineAttention
 from .detr_layers import (
     LayersFirstHead,
     PaddedDeformableAttention,
     PaddedEncoderLayer,
 )
-from .float_window_attention import FloatWindowMSA
-from .folded_bias import fold_bias
-from .fused_attention import QuantFusedAttention
-from .linear import QuantLinear
-from .multihead_attention import QuantMultiheadAttention
-from .shift_window_attention import QuantShiftWindowMSA
-from .split_attention import SplitMultiheadAttention, projections
-from .window_attention import QuantWindowMSA
-from .windowed_block import (
-    PartitionedBlock,
-    WindowedBlock,
-    WindowedImageBlock,
-)
+from .layers.conv import QuantConv2d
+from .layers.conv_transpose import QuantConvTranspose2d
+from .layers.folded_bias import fold_bias
+from .layers.linear import QuantLinear
 
 # float class -> quantized class of a layer with settings of its own
 LAYERS: dict[str, type[QuantModule]] = {
     'torch.nn.modules.linear.Linear': QuantLinear,
     'torch.nn.modules.linear.NonDynamicallyQuantizableLinear': QuantLinear,
     'torch.nn.modules.activation.MultiheadAttention': QuantMultiheadAttention,
-    f'{__package__}.split_attention.SplitMultiheadAttention': (
+    f'{__package__}.attention.split_attention.SplitMultiheadAttention': (
         QuantMultiheadAttention
     ),
     'torch.nn.modules.conv.Conv2d': QuantConv2d,

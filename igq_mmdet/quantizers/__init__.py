@@ -1,4 +1,7 @@
-"""Tensors in, tensors out: knows no module, no image, no file."""
+"""Tensors in, tensors out: knows no module, no image, no file.
+
+Imports: kernels.
+"""
 
 from .base import ActivationQuantizer
 from .channel_group import (
@@ -8,13 +11,8 @@ from .channel_group import (
 )
 from .fixed_group import FixedGroupQuantizer
 from .folded import FoldedQuantizer
-from .integral_group import (
-    IntegralGroupQuantizer,
-    max_multiple,
-    round_base,
-)
+from .integral_group import IntegralGroupQuantizer, max_multiple, round_base
 from .log_sqrt2 import LogSqrt2Quantizer, fake_quantize_log_sqrt2
-from .methods import METHODS, input_quantizer, softmax_quantizer
 from .packing import pack, packed_size, unpack
 from .row_group import RowBoundQuantizer, RowGroupQuantizer
 from .softmax import has_row_steps, row_steps, softmax_codes
@@ -23,7 +21,6 @@ from .uniform import fake_quantize, max_code, qparams, quantize
 from .weight import dequantize_weight, quantize_weight
 
 __all__ = [
-    'METHODS',
     'ActivationQuantizer',
     'ChannelBoundQuantizer',
     'ChannelGroupQuantizer',
@@ -39,7 +36,6 @@ __all__ = [
     'fake_quantize',
     'fake_quantize_log_sqrt2',
     'has_row_steps',
-    'input_quantizer',
     'max_code',
     'max_multiple',
     'pack',
@@ -50,6 +46,5 @@ __all__ = [
     'round_base',
     'row_steps',
     'softmax_codes',
-    'softmax_quantizer',
     'unpack',
 ]

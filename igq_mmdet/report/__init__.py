@@ -1,4 +1,7 @@
-"""The report file and the tables made from it."""
+"""The report file and the tables made from it.
+
+Imports: checkpoints, errors, files, inspection, methods, version.
+"""
 
 from .report import SCHEMA, Report, run_name, write_report
 from .table import result_table, result_text

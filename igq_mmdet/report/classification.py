@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .columns import format_rows
+from ..inspection.columns import format_rows
 
 HEADER = (
     'setting',

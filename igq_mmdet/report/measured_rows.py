@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..atomic import replacing
+from ..files.atomic import replacing
 
 
 def append_row(path: str | os.PathLike[str], row: Mapping[str, Any]) -> None:

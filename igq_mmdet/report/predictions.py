@@ -1,9 +1,9 @@
 """The files of predictions that an evaluation leaves in its work dir.
 
 ``<work_dir>/predictions/<slug>.jsonl``, with several processes
-``<slug>.rank<I>.jsonl``: journals (see ``igq_mmdet/journal.py``) whose first
-line says what was evaluated, followed by a line an image. Each of these says
-of which run it is: lines put together from several files do not pass.
+``<slug>.rank<I>.jsonl``: journals (see ``files/journal.py``) whose
+first line says what was evaluated, followed by a line an image. Each of these
+says of which run it is: lines put together from several files do not pass.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from ..journal import entry_at, scan
+from ..files.journal import entry_at, scan
 
 SCHEMA = 'igq_mmdet.predictions/2'
 FOLDER = 'predictions'

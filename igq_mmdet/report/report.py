@@ -10,12 +10,12 @@ from typing import Any
 
 from torch import nn
 
-from ..atomic import replacing
-from ..checkpoint import stored_bytes
+from ..checkpoints import stored_bytes
 from ..errors import DataError
-from ..quantizers import METHODS
+from ..files.atomic import replacing
+from ..inspection.summary import layer_settings, summary
+from ..methods import METHODS
 from .environment import environment
-from .summary import layer_settings, summary
 
 SCHEMA = 'igq_mmdet.report/1'
 # What reading a field of damaged JSON can raise.
@@ -30,7 +30,7 @@ class Report:
 
     Args:
         detector (Mapping, optional): Which one and on which images, see
-            :func:`igq_mmdet.engine.subject.subject`.
+            :func:`igq_mmdet.detection.evaluation.subject.subject`.
 
     Attributes:
         data (dict): ``schema``, ``detector``, ``float`` (metrics, size and

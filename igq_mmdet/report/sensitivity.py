@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..atomic import replacing
-from .columns import format_rows
+from ..files.atomic import replacing
+from ..inspection.columns import format_rows
 from .environment import environment
 from .table import BOX, MASK
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from statistics import mean, stdev
 from typing import Any
 
-from ..quantizers import METHODS
-from .columns import format_rows
+from ..inspection.columns import format_rows
+from ..methods import METHODS
 
 BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
 HEADER = (

@@ -1,4 +1,7 @@
-"""Faster ways to compute the same numbers."""
+"""Faster ways to compute the same numbers.
+
+Imports: errors, kernels, modules, quantizers.
+"""
 
 from ..kernels.library import library
 from .convert import to_integer

@@ -4,11 +4,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.library import Library
-from ..quantizers import (
-    ActivationQuantizer,
-    IntegralGroupQuantizer,
-    max_code,
-)
+from ..quantizers import ActivationQuantizer, IntegralGroupQuantizer, max_code
 from .product import exact_product
 from .weights import PANEL, ChannelCodes, IntegerWeight, panels
 

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ..kernels.library import runs_here
-from ..modules.conv import QuantConv2d
+from ..modules.layers.conv import QuantConv2d
 from ..quantizers import max_code
 from .conv_product import ConvProduct, Geometry
 from .integer_form import IntegerForm

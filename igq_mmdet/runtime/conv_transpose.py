@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.library import runs_here
-from ..modules.conv_transpose import QuantConvTranspose2d
+from ..modules.layers.conv_transpose import QuantConvTranspose2d
 from .conv_product import ConvProduct, Geometry
 from .integer_form import IntegerForm
 from .weights import IntegerWeight

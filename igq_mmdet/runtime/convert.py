@@ -7,11 +7,11 @@ from torch import nn
 
 from ..errors import SpecError
 from ..kernels.library import library
+from ..modules.attention.shift_window_attention import QuantShiftWindowMSA
 from ..modules.base import QuantModule, QuantWeightModule
-from ..modules.conv import QuantConv2d
-from ..modules.conv_transpose import QuantConvTranspose2d
-from ..modules.linear import QuantLinear
-from ..modules.shift_window_attention import QuantShiftWindowMSA
+from ..modules.layers.conv import QuantConv2d
+from ..modules.layers.conv_transpose import QuantConvTranspose2d
+from ..modules.layers.linear import QuantLinear
 from ..modules.swap import quantized_layers, relink
 from .conv import IntegerConv2d
 from .conv_transpose import IntegerConvTranspose2d

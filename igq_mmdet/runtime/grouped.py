@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.library import Library
-from ..modules.grouped_product import GroupQuantizer
+from ..modules.layers.grouped_product import GroupQuantizer
 from ..quantizers import max_code
 from .product import grouped_product
 from .weights import PANEL, ChannelCodes, IntegerWeight, channel_panels

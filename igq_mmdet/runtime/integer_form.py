@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..modules.base import QuantWeightModule, take_over
-from ..modules.static_input import StaticInputModule
+from ..modules.layers.static_input import StaticInputModule
 from .product import fits_int32
 from .weights import IntegerWeight
 

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from ..kernels.library import library, runs_here
-from ..modules.linear import QuantLinear
+from ..modules.layers.linear import QuantLinear
 from ..quantizers import (
     ChannelGroupQuantizer,
     FixedGroupQuantizer,

@@ -5,11 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..quantizers import (
-    ActivationQuantizer,
-    IntegralGroupQuantizer,
-    max_code,
-)
+from ..quantizers import ActivationQuantizer, IntegralGroupQuantizer, max_code
 from .weights import ChannelCodes, IntegerWeight
 
 # float32 holds every integer up to here, so that sums of codes below it are

@@ -8,10 +8,13 @@ from torch import Tensor
 
 from ..kernels import library, runs_here
 from ..kernels.memory import empty
+from ..modules.attention.shift_window_attention import (
+    QuantShiftWindowMSA,
+    WindowLayout,
+)
+from ..modules.attention.window_attention import QuantWindowMSA
+from ..modules.attention.window_products import window_codes, window_struct
 from ..modules.base import take_over
-from ..modules.shift_window_attention import QuantShiftWindowMSA, WindowLayout
-from ..modules.window_attention import QuantWindowMSA
-from ..modules.window_products import window_codes, window_struct
 from ..quantizers import (
     RowGroupQuantizer,
     StaticQuantizer,

@@ -7,10 +7,10 @@ from torch import nn
 import igq_mmdet as igq
 from benchmarks.memory import tensor_bytes
 from igq_mmdet.calibration import collect, fit
-from igq_mmdet.calibration.channel_ranges import ChannelRanges
 from igq_mmdet.calibration.collect import call, collect_share, images_in
 from igq_mmdet.errors import CalibrationError
 from igq_mmdet.modules.swap import quantized_layers
+from igq_mmdet.observers.channel_ranges import ChannelRanges
 
 
 @pytest.fixture

@@ -21,10 +21,7 @@ from igq_mmdet.classification import (
     image_folder,
     training,
 )
-from igq_mmdet.classification.small_models import (
-    load_small,
-    small_model,
-)
+from igq_mmdet.classification.small_models import load_small, small_model
 from igq_mmdet.classification.training import train_small
 from igq_mmdet.errors import DataError
 

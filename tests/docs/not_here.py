@@ -20,17 +20,17 @@ ELSEWHERE = {
         'tests/tools/test_sensitivity.py'
     ),
     'python tools/reproduce.py ROW --coco DIR --checkpoint FILE': (
-        'tests/engine/test_reproduce.py'
+        'tests/studies/test_reproduce.py'
     ),
     'python tools/convert_checkpoint.py CONFIG ORIGINAL.pth CONVERTED.pth': (
-        'tests/engine/test_convert_swin.py'
+        'tests/detection/models/test_convert_swin.py'
     ),
     'python tools/ptq_imagenet.py MODEL --data DIR --bits 4/4 6/6 --compare '
     'layerwise,igq:8,igq:12,upper_bound': (
         'tests/classification/test_classification.py'
     ),
     '.venv/bin/python demo/train.py --work-dir work_dirs/demo_train': (
-        'tests/test_demo_training.py'
+        'tests/demo/test_demo_training.py'
     ),
     'python -m tests.fuzz': 'tests/test_fuzz.py',
     'python -m tests.fuzz --kind checkpoint --cases 20000 --seed 7': (

@@ -40,8 +40,8 @@ def use(shared: Path, folder: Path) -> None:
     """Everything that is done with annotations, in the order of a run."""
     from mmengine.registry import METRICS
 
-    from igq_mmdet.engine.calib_config import calibration_set
-    from igq_mmdet.engine.evaluation_set import evaluation_set
+    from igq_mmdet.detection.data.calib_config import calibration_set
+    from igq_mmdet.detection.evaluation.evaluation_set import evaluation_set
 
     samples = detector.samples(str(shared))
     config = detector.config_of(folder)

@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 import igq_mmdet as igq
-from igq_mmdet import checkpoint_file
+from igq_mmdet.checkpoints import file as checkpoint_file
 
 from .damage import VALUES, broken_bytes, broken_json
 from .trial import Case, Differs

@@ -55,7 +55,7 @@ def put(folder: Path, text: str | bytes, images: bool = True) -> None:
 
 @cache
 def _config() -> Any:
-    from igq_mmdet.engine.cli import load_config
+    from igq_mmdet.commands.config import load_config
 
     return load_config(CONFIG)
 
@@ -73,7 +73,7 @@ def config_of(folder: Path) -> Any:
 @cache
 def experiment(work_dir: str) -> Any:
     """What the command line runs, with its weights."""
-    from igq_mmdet.engine.experiment import Experiment
+    from igq_mmdet.studies.experiment import Experiment
 
     folder = Path(work_dir) / 'whole'
     folder.mkdir()

@@ -77,7 +77,9 @@ def torch_file(content: Any, old: bool = False) -> bytes:
 
 def use(folder: Path) -> None:
     """Loads the weights; what a pickle leaves behind is looked for."""
-    from igq_mmdet.engine.float_checkpoint import load_float_checkpoint
+    from igq_mmdet.detection.models.float_checkpoint import (
+        load_float_checkpoint,
+    )
 
     model = build()
     name = next(name for name in NAMES if (folder / name).exists())

@@ -92,8 +92,8 @@ def whole(use: Any, shared: str) -> Any:
 
 def evaluate(folder: Path, shared: str) -> dict[int, Any]:
     """What the command line does; gives what was predicted by image id."""
-    from igq_mmdet.engine.experiment import Experiment
     from igq_mmdet.report.predictions import read_predictions
+    from igq_mmdet.studies.experiment import Experiment
 
     # mmengine's visualizer is one for the process and keeps its folder
     work_dir = str(Path(shared) / 'image')
@@ -118,9 +118,9 @@ def evaluate(folder: Path, shared: str) -> dict[int, Any]:
 
 def calibrate(folder: Path, shared: str) -> dict[int, Any]:
     """Calibrates on all images; the model's digest stands for each."""
-    from igq_mmdet.calibration.results_file import digest
-    from igq_mmdet.engine.calib_config import calibration_set
-    from igq_mmdet.engine.ptq import DetectorCalibration
+    from igq_mmdet.detection.calibration.ptq import DetectorCalibration
+    from igq_mmdet.detection.data.calib_config import calibration_set
+    from igq_mmdet.files.results_file import digest
 
     float_model = detector.experiment(shared).detector
     with detector.silent():

@@ -126,7 +126,7 @@ def _use(
 
 def _predictions(folder: Path, shared: str, other: bool) -> Any:
     """Evaluates, kept; gives metrics and what was predicted."""
-    from igq_mmdet.engine.kept_run import KeptRun
+    from igq_mmdet.detection.kept.kept_run import KeptRun
     from igq_mmdet.report.predictions import read_predictions
 
     experiment = detector.experiment(shared)
@@ -157,9 +157,9 @@ def changed(shared: str) -> nn.Module:
 
 def _calibrated(folder: Path, shared: str, other: bool) -> Any:
     """A calibrated model's digest."""
-    from igq_mmdet.calibration.results_file import digest
-    from igq_mmdet.engine.calibrated_models import CalibratedModels
-    from igq_mmdet.engine.ptq import DetectorCalibration
+    from igq_mmdet.detection.calibration.ptq import DetectorCalibration
+    from igq_mmdet.detection.kept.calibrated_models import CalibratedModels
+    from igq_mmdet.files.results_file import digest
 
     experiment = detector.experiment(shared)
     float_model = changed(shared) if other else experiment.detector

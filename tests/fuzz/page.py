@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from igq_mmdet.atomic import replacing
+from igq_mmdet.files.atomic import replacing
 
 from .kinds import KINDS
 from .trial import EQUAL, REFUSED, WRONG

@@ -92,7 +92,7 @@ def _from_dict(fields: Any, folder: Path) -> None:
 
 def _hook(random: Random) -> tuple[str, Callable[[Path], None], str]:
     """The hook's own fields."""
-    from igq_mmdet.engine.igq_hook import IGQHook
+    from igq_mmdet.detection.plugin.igq_hook import IGQHook
 
     names = (
         *('spec', 'calib', 'save', 'allocate', 'predictions', 'resume'),
@@ -120,7 +120,7 @@ def _hook(random: Random) -> tuple[str, Callable[[Path], None], str]:
 
 def _calib(random: Random) -> tuple[str, Callable[[Path], None], str]:
     """Fields of calib, on the demo's calibration set."""
-    from igq_mmdet.engine.calib_config import calibration_set
+    from igq_mmdet.detection.data.calib_config import calibration_set
 
     name = random.choice(CALIB)
     value = odd(random)
@@ -143,7 +143,7 @@ def _calib(random: Random) -> tuple[str, Callable[[Path], None], str]:
 
 
 def demo_dataset() -> dict[str, Any]:
-    from igq_mmdet.engine.cli import load_config
+    from igq_mmdet.commands.config import load_config
 
     config = load_config('configs/demo/mask-rcnn_swin-mini_demo.py')
     return config.calib_dataset.to_dict()
@@ -151,7 +151,7 @@ def demo_dataset() -> dict[str, Any]:
 
 def _allocate(random: Random) -> tuple[str, Callable[[Path], None], str]:
     """Options of allocation, refused before anything is measured."""
-    from igq_mmdet.engine.allocate import allocation_options
+    from igq_mmdet.detection.calibration.allocate import allocation_options
 
     name = random.choice(ALLOCATE)
     value = odd(random)
@@ -172,7 +172,7 @@ def _allocate(random: Random) -> tuple[str, Callable[[Path], None], str]:
 
 def _arguments(random: Random) -> tuple[str, Callable[[Path], None], str]:
     """Values on the command line, as text."""
-    from igq_mmdet.engine.cli import load_config
+    from igq_mmdet.commands.config import load_config
 
     texts = (
         '',

@@ -6,7 +6,7 @@ from torch import nn
 
 import igq_mmdet as igq
 from igq_mmdet.modules.instances import instances, instances_inside
-from igq_mmdet.modules.linear import QuantLinear
+from igq_mmdet.modules.layers.linear import QuantLinear
 
 pytest.importorskip('mmdet')
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import igq_mmdet as igq
-from igq_mmdet.families import TIMM
+from igq_mmdet.inspection.families import TIMM
 from igq_mmdet.modules.instances import current_instances
 from igq_mmdet.modules.table import CONTAINERS, LAYERS, class_name
 

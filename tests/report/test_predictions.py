@@ -3,7 +3,7 @@
 import pytest
 
 from igq_mmdet.errors import DataError
-from igq_mmdet.journal import Journal
+from igq_mmdet.files.journal import Journal
 from igq_mmdet.report.predictions import (
     FOLDER,
     OF,

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import igq_mmdet as igq
+from igq_mmdet.inspection.columns import format_rows
 from igq_mmdet.report import (
     SCHEMA,
     Report,
@@ -16,7 +17,6 @@ from igq_mmdet.report import (
     run_name,
     write_report,
 )
-from igq_mmdet.report.columns import format_rows
 from igq_mmdet.report.environment import environment
 
 BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
@@ -70,7 +70,7 @@ def test_layers_in_model_order(qmodel):
 
 
 def test_layers_without_groups_or_weights():
-    from igq_mmdet.report.summary import layer_settings
+    from igq_mmdet.inspection.summary import layer_settings
 
     attention = nn.MultiheadAttention(8, 2, batch_first=True)
     model = nn.Sequential(nn.Conv2d(3, 8, 1))

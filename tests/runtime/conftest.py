@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from igq_mmdet.kernels.library import SETS
-from igq_mmdet.modules import grouped_product
+from igq_mmdet.modules.layers import grouped_product
 from igq_mmdet.runtime import conv_product, library, linear
 
 

@@ -50,7 +50,7 @@ def test_bad_values_are_one_line(ablate, capsys, tmp_path):
 
 
 def test_all_tables_can_be_asked_for(ablate):
-    ablation = pytest.importorskip('igq_mmdet.engine.ablation')
+    ablation = pytest.importorskip('igq_mmdet.studies.ablation')
     assert set(ablate.TABLES) == set(ablation.tables())
 
 

@@ -121,7 +121,7 @@ def test_load_needs_no_float_weights(saved, ptq):
 def test_hook_and_wrapper_give_the_same_ap(saved, tmp_path, monkeypatch):
     from mmengine.runner import Runner
 
-    from igq_mmdet.engine.cli import load_config
+    from igq_mmdet.commands.config import load_config
 
     monkeypatch.chdir(ROOT)
     preset = 'configs/demo/mask-rcnn_swin-mini_demo_w4a4_g12.py'
@@ -189,7 +189,7 @@ def test_nothing_detected_is_ap_0(ptq):
 
 
 def test_saved_before_evaluation(tool, ptq, tmp_path, monkeypatch):
-    from igq_mmdet.engine.experiment import Experiment
+    from igq_mmdet.studies.experiment import Experiment
 
     def crash(*args, **kw):
         raise RuntimeError('power cut')

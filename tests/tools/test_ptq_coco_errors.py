@@ -198,7 +198,7 @@ def test_weights_that_are_no_numbers(value, refused, tmp_path):
     [('gone/q.safetensors', 'no such folder'), ('', 'is a folder')],
 )
 def test_save_is_checked_first(name, text, refused, tmp_path, monkeypatch):
-    from igq_mmdet.engine import cli
+    from igq_mmdet.commands import config as cli
 
     def never(*args, **kw):
         raise AssertionError('worked before looking where to save')
@@ -213,7 +213,7 @@ def quantized(tmp_path_factory):
     from mmengine.registry import MODELS
 
     import igq_mmdet as igq
-    from igq_mmdet.engine.cli import load_config
+    from igq_mmdet.commands.config import load_config
 
     config = load_config(CONFIG)
     detector = MODELS.build(config.model)

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip('mmdet')
 
-from igq_mmdet.journal import scan
+from igq_mmdet.files.journal import scan
 
 from ..conftest import ROOT
 from .conftest import FEW

@@ -1,4 +1,7 @@
-"""Many report files as one table and one page."""
+"""Many report files as one table and one page.
+
+Imports: errors, inspection, methods, report, report.ablations, spec.
+"""
 
 from .cohort import Cohort, Run
 from .collect import collect, report_files

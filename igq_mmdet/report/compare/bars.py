@@ -3,7 +3,7 @@
 from html import escape
 from statistics import fmean, stdev
 
-from ..ablation_tables import spread
+from ..ablations.tables import spread
 from .cohort import METRICS, Cohort, Run
 from .svg import Scale, el, shortened, text
 from .tables import metric_values

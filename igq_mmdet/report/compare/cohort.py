@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...quantizers import METHODS
+from ...methods import METHODS
 from ...spec import QuantSpec
 from ..table import BOX, MASK
 

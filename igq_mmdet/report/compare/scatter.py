@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from statistics import fmean
 
-from ..ablation_tables import spread
+from ..ablations.tables import spread
 from .cohort import METRICS, Cohort, Run
 from .svg import Scale, el, text
 from .tables import metric_values

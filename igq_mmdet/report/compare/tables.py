@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from ..ablation_tables import spread
-from ..columns import format_rows
+from ...inspection.columns import format_rows
+from ..ablations.tables import spread
 from .cohort import METRICS, Cohort, Run, cohort_warnings
 
 TEXT = 0  # the column of names; the others are numbers

@@ -1,0 +1,4 @@
+"""Groups of each layer under a BOP budget, and what each layer costs.
+
+Imports: calibration, errors, files, inspection, modules, quantizers, spec.
+"""

@@ -1,0 +1,17 @@
+"""Saving and rebuilding quantized models: packed codes, strict.
+
+Imports: errors, files, modules, quantizers, spec, version.
+"""
+
+from .checkpoint import load, packed, restore, save, stored_bytes
+from .file import QuantCheckpoint, read
+
+__all__ = [
+    'QuantCheckpoint',
+    'load',
+    'packed',
+    'read',
+    'restore',
+    'save',
+    'stored_bytes',
+]

@@ -1,0 +1,42 @@
+"""Settings named on a command line, such as ``layerwise,igq:8``."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import SpecError
+from ..spec import QuantSpec
+
+
+def named_settings(
+    names: str, bits: Iterable[tuple[int, int]], groups: int, **fields: Any
+) -> list[QuantSpec]:
+    """The settings that a list of names stands for, for every pair of bits.
+
+    Args:
+        names (str): ``METHOD`` or ``METHOD:GROUPS``, between commas.
+        bits (Iterable[tuple[int, int]]): Widths of weights and
+            activations.
+        groups (int): Where a name gives no number.
+        **fields: Of every :class:`QuantSpec`.
+
+    Raises:
+        SpecError: A name is not of that form, or a value is out of range.
+    """
+    specs = []
+    for w_bits, a_bits in bits:
+        for name in names.split(','):
+            method, sign, number = name.strip().partition(':')
+            if sign and not number.isdigit():
+                raise SpecError(
+                    f'--compare: {name!r} is not METHOD or METHOD:GROUPS'
+                )
+            specs.append(
+                QuantSpec(
+                    w_bits=w_bits,
+                    a_bits=a_bits,
+                    groups=int(number) if sign else groups,
+                    method=method,
+                    **fields,
+                )
+            )
+    return specs

@@ -1,0 +1,6 @@
+"""How a detector is calibrated and its layers are allocated.
+
+Imports: allocation, calibration, checkpoints, detection.data,
+detection.models, errors, field_checks, jobs, modules, quantizers, registry,
+spec.
+"""

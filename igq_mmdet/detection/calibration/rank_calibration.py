@@ -1,0 +1,121 @@
+"""Several processes calibrate one detector, and all of them have it."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mmengine.dist import get_dist_info, is_distributed, is_main_process
+from torch import nn
+
+from ... import checkpoints
+from ...allocation.allocation import Allocation
+from ...calibration import Statistics
+from ...calibration.collect import collect_share
+from ...jobs.ranks import on_every, on_main
+from ...spec import QuantSpec
+from ..data.calibration_set import CalibrationSet
+from .allocate import allocate_detector
+from .ptq import CalibrationRecord, DetectorCalibration
+
+
+class RankCalibration(DetectorCalibration):
+    """Like :class:`DetectorCalibration`, for any number of processes.
+
+    Rank 0 calibrates and the others receive what a checkpoint file would
+    hold. Only rank 0 has ``statistics``. :meth:`apply` and
+    :meth:`allocate` are collective.
+
+    Args:
+        *args: Of :class:`DetectorCalibration`.
+        parallel (bool): Whether each rank looks at a share of the images.
+            The result is the same to the last bit. Defaults to False.
+        **options: Of :class:`DetectorCalibration`.
+    """
+
+    def __init__(
+        self, *args: Any, parallel: bool = False, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self.parallel = parallel and is_distributed()
+
+    def _collect(self) -> Statistics:
+        if not self.parallel:
+            return super()._collect()
+        images = share(self.images, *get_dist_info())
+        parts = on_every(lambda: self._seen_on(images, collect_share))
+        for part in parts[1:]:
+            parts[0].merge(part)
+        on_main(lambda: parts[0].require())
+        # nobody asks the others
+        return parts[0] if parts else Statistics({}, {}, 0)
+
+    def _collect_together(self) -> None:
+        if self.parallel:
+            self.statistics  # noqa: B018  all ranks, the first time
+
+    def apply(self, spec: QuantSpec) -> tuple[nn.Module, CalibrationRecord]:
+        """A calibrated, frozen copy of the detector, on every rank.
+
+        Args:
+            spec (QuantSpec): One of the settings announced.
+
+        Returns:
+            tuple[nn.Module, CalibrationRecord]: Model and record.
+        """
+        self._collect_together()
+        apply = super().apply
+        if not is_distributed():
+            return apply(spec)
+        made: list[nn.Module] = []
+
+        def work() -> tuple[checkpoints.QuantCheckpoint, CalibrationRecord]:
+            qmodel, record = apply(spec)
+            made.append(qmodel)
+            return checkpoints.packed(qmodel), record
+
+        checkpoint, record = on_main(work)
+        if is_main_process():
+            return made[0], record
+        return checkpoints.restore(self.detector, checkpoint), record
+
+    def allocate(
+        self,
+        spec: QuantSpec,
+        options: Mapping[str, Any] | None = None,
+        folder: str | None = None,
+        progress: Callable[..., Any] = iter,
+    ) -> Allocation:
+        """Rank 0 chooses the number of groups of every layer.
+
+        Args:
+            spec (QuantSpec): See :func:`allocate_detector`, as the rest.
+            options (Mapping, optional): How.
+            folder (str, optional): Where measurements are kept.
+            progress (Callable): Wraps the list of measurements.
+
+        Returns:
+            Allocation: On every rank.
+        """
+        self._collect_together()
+        return on_main(
+            lambda: allocate_detector(self, spec, options, folder, progress)
+        )
+
+
+def share(images: CalibrationSet, rank: int, ranks: int) -> CalibrationSet:
+    """The images of one rank: shares follow each other in order.
+
+    Args:
+        images (CalibrationSet): All of them.
+        rank (int): Whose share.
+        ranks (int): How many there are.
+
+    Returns:
+        CalibrationSet: Perhaps empty.
+    """
+    first, last = (len(images) * part // ranks for part in (rank, rank + 1))
+    return dataclasses.replace(
+        images,
+        indices=images.indices[first:last],
+        image_ids=images.image_ids[first:last],
+    )

@@ -1,0 +1,4 @@
+"""What AP is measured on and how.
+
+Imports: detection.data, errors, registry, report, report.compare.
+"""

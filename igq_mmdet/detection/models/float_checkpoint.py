@@ -1,0 +1,259 @@
+"""Float checkpoints of detectors: read without pickle's dangers, strictly.
+
+Importing this module also lets mmengine's own ``load_from`` read published
+mmdet checkpoints under torch >= 2.6, and safetensors files, float or
+quantized.
+"""
+
+import os
+import pickle
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.runner.checkpoint import CheckpointLoader
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ...checkpoints.file import FORMAT, read
+from ...errors import CheckpointError
+
+QUANTIZED = 'igq_checkpoint'
+
+
+def _statistic(owner: Any, name: str) -> Any:
+    """Stands for ``getattr``, by which buffers pickle their statistics.
+
+    The real one would hand a hostile file any attribute of any object.
+    """
+    if owner is not HistoryBuffer or name not in _STATISTICS:
+        raise pickle.UnpicklingError(
+            f'Weights only: GLOBAL getattr of {name!r} is not allowed'
+        )
+    return getattr(owner, name)
+
+
+_STATISTICS = ('min', 'max', 'current', 'mean')
+
+# What mmengine's Runner pickles beside tensors: the message hub's buffers.
+_NUMPY_CORE = np._core if hasattr(np, '_core') else np.core
+SAFE_GLOBALS: list[Any] = [
+    HistoryBuffer,
+    (_statistic, 'builtins.getattr'),
+    np.ndarray,
+    np.dtype,
+    *(
+        type(np.dtype(name))
+        for name in ('float64', 'float32', 'int64', 'int32', 'uint8', 'bool')
+    ),
+    *(
+        (function, f'numpy.{core}.multiarray.{function.__name__}')
+        for function in (
+            _NUMPY_CORE.multiarray._reconstruct,
+            _NUMPY_CORE.multiarray.scalar,
+        )
+        for core in ('core', '_core')
+    ),
+]
+torch.serialization.add_safe_globals(SAFE_GLOBALS)
+
+# Of torch.load: also where all of pickle is asked for.
+WEIGHTS_ONLY = {
+    'TORCH_FORCE_WEIGHTS_ONLY_LOAD': '1',
+    'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD': '0',
+}
+
+# Recomputed by mmdet when the model is built; older files lack some.
+_DERIVED = ('relative_position_index', 'num_batches_tracked')
+
+
+@CheckpointLoader.register_scheme(prefixes=r'.*\.safetensors$')
+def load_from_safetensors(
+    filename: str, map_location: Any = None
+) -> dict[str, Any]:
+    """Loader for mmengine's ``load_from``: float or quantized files.
+
+    Args:
+        filename (str): A safetensors file.
+        map_location: Not used; tensors are copied into the model anyway.
+
+    Returns:
+        dict: ``state_dict`` and, for a quantized file, the verified
+        :class:`~igq_mmdet.checkpoints.checkpoint.QuantCheckpoint` under
+        ``igq_checkpoint``, also in the state dict's metadata, where
+        :class:`IGQDetector` finds it.
+    """
+    if not os.path.isfile(filename):
+        raise CheckpointError(f'{filename}: no such file')
+    try:
+        with safe_open(filename, framework='pt') as file:
+            quantized = (file.metadata() or {}).get('format') == FORMAT
+        if not quantized:
+            state = OrderedDict(load_file(filename))
+            return {'state_dict': _float32(state)}
+    except Exception as error:  # safetensors raises its own and OSError
+        raise CheckpointError(
+            f'{filename}: damaged or not a safetensors file ({error})'
+        ) from error
+    checkpoint = read(filename)
+    state = OrderedDict(checkpoint.tensors)
+    state._metadata = {'': {QUANTIZED: checkpoint}}  # type: ignore[attr-defined]
+    return {'state_dict': state, QUANTIZED: checkpoint}
+
+
+def _content(filename: str) -> Any:
+    """What a file holds; nobody on the way may try again with all of pickle.
+
+    onedl-mmengine does so, and lets a file reach for any attribute.
+    """
+    if os.path.isfile(filename) and not filename.endswith('.safetensors'):
+        return torch.load(filename, map_location='cpu', weights_only=True)
+    with mock.patch.dict(os.environ, WEIGHTS_ONLY):
+        return CheckpointLoader.load_checkpoint(
+            filename, map_location='cpu', logger='silent'
+        )
+
+
+def read_float_checkpoint(filename: str) -> dict[str, Tensor]:
+    """The float weights in a ``.pth`` or ``.safetensors`` file.
+
+    Args:
+        filename (str): Path, or an address mmengine can fetch.
+
+    Returns:
+        dict[str, Tensor]: State dict in float32.
+
+    Raises:
+        CheckpointError: Missing, damaged, quantized, or holds objects
+            other than weights and mmengine's log buffers.
+    """
+    if '://' not in filename and not os.path.isfile(filename):
+        raise CheckpointError(
+            f'{filename}: no such checkpoint; download it or mend the path'
+        )
+    try:
+        content = _content(filename)
+    except CheckpointError:
+        raise
+    except Exception as error:
+        raise CheckpointError(
+            f'{filename}: cannot be read as a checkpoint ({_reason(error)})'
+        ) from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f'{filename}: holds no state dict of tensors')
+    if QUANTIZED in content:
+        raise CheckpointError(
+            f'{filename}: is quantized already; use it with --load'
+        )
+    state = content.get('state_dict', content)
+    if not isinstance(state, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, Tensor)
+        for key, value in state.items()
+    ):
+        raise CheckpointError(f'{filename}: holds no state dict of tensors')
+    prefix = 'module.'
+    return _float32(
+        OrderedDict(
+            (key.removeprefix(prefix), value) for key, value in state.items()
+        )
+    )
+
+
+def load_float_checkpoint(model: nn.Module, filename: str) -> None:
+    """Loads float weights into a detector and checks that they fit.
+
+    Args:
+        model (nn.Module): A float detector; it is changed.
+        filename (str): See :func:`read_float_checkpoint`.
+
+    Raises:
+        CheckpointError: The file is for another architecture; names the
+            first keys that do not fit.
+    """
+    state = read_float_checkpoint(filename)
+    problem = misfit(model, state)
+    if problem:
+        raise CheckpointError(f'{filename}: {problem}')
+    own = model.state_dict()
+    model.load_state_dict(
+        {key: value for key, value in state.items() if key in own},
+        strict=False,
+    )
+
+
+def misfit(model: nn.Module, state: Mapping[str, Tensor]) -> str | None:
+    """Why a state dict does not fit a model; mmengine would only log it.
+
+    Args:
+        model (nn.Module): A float detector.
+        state (Mapping[str, Tensor]): What is going to be loaded into it.
+
+    Returns:
+        str, optional: One line that names the first keys that do not fit.
+    """
+    own = model.state_dict()
+    missing = [k for k in own if k not in state and not _derived(k)]
+    unknown = [k for k in state if k not in own and not _derived(k)]
+    shapes = [
+        f'{k} {tuple(state[k].shape)} instead of {tuple(own[k].shape)}'
+        for k in own
+        if k in state and state[k].shape != own[k].shape
+    ]
+    kinds = [
+        f'{k} {state[k].dtype} {state[k].layout}'
+        for k in own
+        if k in state and not _derived(k) and not _values_of(state[k], own[k])
+    ]
+    problems = [
+        f'{kind} {len(keys)} ({", ".join(keys[:3])})'
+        for kind, keys in (
+            ('missing', missing),
+            ('unknown', unknown),
+            ('other shape', shapes),
+            ('no plain numbers of its kind', kinds),
+        )
+        if keys
+    ]
+    if not problems:
+        return None
+    return 'made for another architecture than the config; keys ' + '; '.join(
+        problems
+    )
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, without advice to read it unsafely."""
+    text = str(error).strip() or repr(error)
+    found = re.search(r'(?:GLOBAL|type) ([\w.]+)', text)
+    if 'Weights only' in text and found:
+        return (
+            f'it holds {found.group(1)}, which is no weight; objects other '
+            'than weights and logs are not loaded'
+        )
+    if 'Weights only' in text:
+        return 'damaged, or not a file of weights'
+    return text.splitlines()[0]
+
+
+def _values_of(value: Tensor, own: Tensor) -> bool:
+    """Whether copying gives a model's tensor the very values of another."""
+    plain = value.layout == torch.strided and not value.is_meta
+    same = value.is_floating_point() == own.is_floating_point()
+    return plain and same and not (value.is_complex() or value.is_quantized)
+
+
+def _derived(key: str) -> bool:
+    return key.endswith(_DERIVED)
+
+
+def _float32(state: 'OrderedDict[str, Tensor]') -> 'OrderedDict[str, Tensor]':
+    for key, value in state.items():
+        if value.is_floating_point():
+            state[key] = value.float()
+    return state

@@ -1,0 +1,6 @@
+"""What a config names: the hook, the wrapper, progress.
+
+Imports: checkpoints, detection.calibration, detection.data,
+detection.evaluation, detection.kept, detection.models, errors, field_checks,
+inspection, jobs, registry, report, report.dashboards, spec.
+"""

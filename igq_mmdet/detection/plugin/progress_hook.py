@@ -1,0 +1,42 @@
+"""A progress bar with time left over the images of an evaluation."""
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from tqdm import tqdm
+
+from ...registry import HOOKS
+
+
+@HOOKS.register_module()
+class ProgressHook(Hook):
+    """Shows a bar on stderr while testing.
+
+    Attributes:
+        label (str): What is being evaluated.
+    """
+
+    def __init__(self) -> None:
+        self.label = ''
+        self._bar: Any = None
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Opens the bar."""
+        self._bar = tqdm(
+            total=len(runner.test_dataloader), desc=self.label, unit='image'
+        )
+
+    def after_test_iter(self, runner: Runner, *args: Any, **kw: Any) -> None:
+        """Moves the bar."""
+        self._bar.update()
+
+    def after_test_epoch(self, runner: Runner, metrics: Any = None) -> None:
+        """Closes the bar."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the bar, also after an error."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

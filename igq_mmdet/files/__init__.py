@@ -1,0 +1,4 @@
+"""Files that appear whole, grow line by line and survive a kill.
+
+Imports: errors.
+"""

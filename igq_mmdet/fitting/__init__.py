@@ -1,0 +1,4 @@
+"""From statistics to bounds: numbers in, numbers out.
+
+Imports: modules, observers, quantizers, spec.
+"""

@@ -1,0 +1,4 @@
+"""Several processes, interruption and progress.
+
+Imports: errors.
+"""

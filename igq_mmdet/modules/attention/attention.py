@@ -1,0 +1,190 @@
+"""What quantized attentions share: both products and the softmax."""
+
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...methods import softmax_quantizer
+from ...quantizers import (
+    StaticQuantizer,
+    has_row_steps,
+    softmax_codes,
+)
+from ..base import LayerConfig, QuantModule, holds_integers
+from ..instances import current_instances
+
+
+class QuantAttention(QuantModule):
+    """Base of attentions whose parts are quantized (method, section 3).
+
+    Q, K and V are quantized per tensor, softmax rows by row groups.
+    """
+
+    q_quantizer: StaticQuantizer
+    k_quantizer: StaticQuantizer
+    v_quantizer: StaticQuantizer
+
+    def configure(self, config: LayerConfig) -> None:
+        super().configure(config)
+        static = partial(
+            StaticQuantizer, config.a_bits, config.strict_zero_point
+        )
+        self.q_quantizer = static()
+        self.k_quantizer = static()
+        self.v_quantizer = static()
+        self.softmax_quantizer = softmax_quantizer(
+            config.method,
+            config.a_bits,
+            config.groups,
+            config.strict_zero_point,
+        )
+
+    def attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scale: float | Tensor,
+        bias: Tensor | None = None,
+        dropout: float = 0.0,
+        keep_keys: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Scores, softmax and the product with V.
+
+        Args:
+            query (Tensor): (R, heads, L, D).
+            key (Tensor): (R, heads, S, D).
+            value (Tensor): (R, heads, S, E).
+            scale (float | Tensor): A factor of the scores; a tensor must
+                broadcast to (R, heads, L, S).
+            bias (Tensor, optional): Added to the scores, broadcasts to
+                (R, heads, L, S).
+            dropout (float): Share of attention dropped. Defaults to 0.
+            keep_keys (Tensor, optional): Which keys count for statistics,
+                bool, (R, S). Defaults to what holds for the queries, if
+                there are as many.
+
+        Returns:
+            tuple[Tensor, Tensor]: Result, (R, heads, L, E), and attention
+            map, (R, heads, L, S).
+        """
+        keep = None
+        if self.observing:
+            keep = current_instances().kept(query.shape[0])
+            if keep is not None and keep.shape[1] != query.shape[2]:
+                keep = None
+            if keep_keys is None and key.shape[2] == query.shape[2]:
+                keep_keys = keep
+        if self.on_grid(query):
+            return self.attend_on_grid(query, key, value, scale, bias, dropout)
+        query = self.q_quantizer(query, _counted(query, keep))
+        key = self.k_quantizer(key, _counted(key, keep_keys))
+        value = self.v_quantizer(value, _counted(value, keep_keys))
+        if isinstance(scale, Tensor):
+            scores = query @ key.transpose(-2, -1) * scale
+        else:
+            scores = (query * scale) @ key.transpose(-2, -1)
+        if bias is not None:
+            scores = scores + bias
+        attention = self.quantize_rows(scores.softmax(-1), keep)
+        if dropout:
+            attention = F.dropout(attention, dropout)
+        if self.observing:
+            depth = query.shape[-1] + value.shape[-1]
+            self.workload.add(
+                rows=attention[..., 0].numel(),
+                row_elements=attention.numel(),
+                macs=attention.numel() * depth,
+            )
+        return attention @ value, attention
+
+    def on_grid(self, x: Tensor) -> bool:
+        """Whether both products can be taken over integers.
+
+        Args:
+            x (Tensor): For device and dtype.
+        """
+        return attention_on_grid(self, x)
+
+    @torch.no_grad()
+    def attend_on_grid(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scale: float | Tensor,
+        bias: Tensor | None,
+        dropout: float,
+    ) -> tuple[Tensor, Tensor]:
+        """See :meth:`attend`; sums of integers, which are exact."""
+        query = self.q_quantizer.integers(query)
+        key = self.k_quantizer.integers(key)
+        value = self.v_quantizer.integers(value)
+        scores = query @ key.transpose(-2, -1)
+        factor = float(self.q_quantizer.scale) * float(self.k_quantizer.scale)
+        if isinstance(scale, Tensor):
+            scores = scores.mul_(scale)
+        else:
+            factor *= scale
+        steps = softmax_codes(scores, factor, self.softmax_quantizer, bias)
+        if dropout:
+            scores = F.dropout(scores, dropout)
+        out = scores @ value
+        out *= (steps * self.v_quantizer.scale)[..., None]
+        return out, scores.mul_(steps[..., None])
+
+    def quantize_rows(self, attention: Tensor, keep: Tensor | None) -> Tensor:
+        """Quantizes the rows of an attention map in place.
+
+        Args:
+            attention (Tensor): (R, heads, L, S), owned by the caller.
+            keep (Tensor, optional): Which queries count for statistics,
+                bool, (R, L).
+
+        Returns:
+            Tensor: ``attention``.
+        """
+        rows = attention.view(-1, attention.shape[-1])
+        if self.observing:
+            real = _counted(attention, keep)
+            self.softmax_quantizer(rows, real.reshape(-1, rows.shape[-1]))
+        else:
+            self.softmax_quantizer(rows, out=rows)
+        return attention
+
+
+def attention_on_grid(layer: Any, x: Tensor) -> bool:
+    """Whether the products of an attention can be taken over integers.
+
+    Args:
+        layer (QuantModule): With quantizers of Q, K, V and softmax rows.
+        x (Tensor): For device and dtype.
+    """
+    return (
+        not layer.observing
+        and layer.q_quantizer.ready
+        and has_row_steps(layer.softmax_quantizer)
+        and holds_integers(x)
+    )
+
+
+def _counted(x: Tensor, keep: Tensor | None) -> Tensor:
+    """Tokens of (R, heads, L, D) that count, (R, L) bool."""
+    return x if keep is None else x.transpose(1, 2)[keep]
+
+
+def additive_mask(mask: Tensor, like: Tensor) -> Tensor:
+    """A mask as a term of the scores.
+
+    Args:
+        mask (Tensor): Such a term already, or bool with True where
+            attention is not allowed.
+        like (Tensor): For the dtype.
+    """
+    if mask.dtype.is_floating_point:
+        return mask.to(like.dtype)
+    forbidden = mask.bool()
+    return like.new_zeros(mask.shape).masked_fill_(forbidden, float('-inf'))

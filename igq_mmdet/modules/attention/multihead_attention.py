@@ -1,0 +1,41 @@
+"""Attention of DETR and its kin, all four projections and both products."""
+
+from torch import Tensor, nn
+
+from ..base import LayerConfig
+from ..variant import variant
+from .attention import QuantAttention
+
+
+class QuantMultiheadAttention(QuantAttention):
+    """Stands for ``nn.MultiheadAttention`` (method, sections 2 to 4)."""
+
+    head_dim: int
+
+    @classmethod
+    def from_float(
+        cls, module: nn.Module, config: LayerConfig
+    ) -> 'QuantMultiheadAttention':
+        """Takes over everything of a float attention.
+
+        Args:
+            module (SplitMultiheadAttention): The float layer.
+            config (LayerConfig): Its settings.
+        """
+        layer = variant(cls, module)
+        layer.configure(config)
+        return layer
+
+    def multiply(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        bias: Tensor | None,
+        dropout: float,
+        keep_keys: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Both products quantized, see :meth:`attend`."""
+        return self.attend(
+            query, key, value, self.head_dim**-0.5, bias, dropout, keep_keys
+        )

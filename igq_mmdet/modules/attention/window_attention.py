@@ -1,0 +1,166 @@
+"""Windowed attention of mmdet's Swin, both products quantized."""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from ...methods import softmax_quantizer
+from ...quantizers import (
+    StaticQuantizer,
+    fake_quantize,
+    softmax_codes,
+)
+from ..base import LayerConfig, QuantModule
+from .attention import attention_on_grid
+from .float_window_attention import FloatWindowMSA
+
+
+class QuantWindowMSA(QuantModule, FloatWindowMSA):
+    """Stands for mmdet's ``WindowMSA`` (method, sections 3 and 4).
+
+    Q, K and V are quantized per tensor, softmax rows by row groups.
+    """
+
+    @classmethod
+    def from_float(
+        cls, module: nn.Module, config: LayerConfig
+    ) -> 'QuantWindowMSA':
+        """Takes over the parameters of a float ``WindowMSA``.
+
+        Args:
+            module (nn.Module): The float layer.
+            config (LayerConfig): Its settings.
+        """
+        layer = cls(config)
+        layer.adopt(module)
+        return layer
+
+    def __init__(self, config: LayerConfig) -> None:
+        super().__init__(config)
+        static = partial(
+            StaticQuantizer, config.a_bits, config.strict_zero_point
+        )
+        self.q_quantizer = static()
+        self.k_quantizer = static()
+        self.v_quantizer = static()
+        self.softmax_quantizer = softmax_quantizer(
+            config.method,
+            config.a_bits,
+            config.groups,
+            config.strict_zero_point,
+        )
+
+    def quantize_qkv(self, qkv: Tensor, tokens: int | None = None) -> Tensor:
+        """Quantizes Q, K and V in place, in one pass.
+
+        Args:
+            qkv (Tensor): (R, N, 3 * C), owned by the caller.
+            tokens (int, optional): How many tokens count for statistics.
+
+        Returns:
+            Tensor: ``qkv``.
+        """
+        parts = (self.q_quantizer, self.k_quantizer, self.v_quantizer)
+        if self.observing:
+            counted = qkv[:, :tokens].chunk(3, dim=-1)
+            for quantizer, values in zip(parts, counted, strict=True):
+                quantizer(values)
+        elif self.q_quantizer.ready:
+            on_grid = self.on_grid(qkv)
+            channels = qkv.shape[-1] // 3
+            scale, zero_point = (
+                torch.cat(values).repeat_interleave(channels)
+                for values in (
+                    [p.scale for p in parts],
+                    [p.zero_point for p in parts],
+                )
+            )
+            rows = qkv.view(-1, qkv.shape[-1])
+            fake_quantize(
+                rows,
+                scale,
+                zero_point,
+                self.config.a_bits,
+                rows,
+                torch.ones_like(scale) if on_grid else None,
+            )
+        return qkv
+
+    def on_grid(self, x: Tensor) -> bool:
+        """Whether both products can be taken over integers.
+
+        Args:
+            x (Tensor): For device and dtype.
+        """
+        return attention_on_grid(self, x)
+
+    def attend(
+        self,
+        qkv: Tensor,
+        mask: Tensor | None = None,
+        counted: Tensor | None = None,
+    ) -> Tensor:
+        """As the float class.
+
+        Args:
+            qkv (Tensor): From :meth:`quantize_qkv`, (B * nW, N, 3 * C):
+                ``q - z`` where :meth:`on_grid`.
+            mask (Tensor, optional): See the float class.
+            counted (Tensor, optional): See the float class.
+        """
+        if not self.on_grid(qkv):
+            return super().attend(qkv, mask, counted)
+        rows, length, width = qkv.shape
+        heads = self.num_heads
+        query, key, value = qkv.view(rows, length, 3, heads, -1).permute(
+            2, 0, 3, 1, 4
+        )
+        with torch.no_grad():
+            scores = query @ key.transpose(-2, -1)
+            bias = self.position_bias(length)
+            if mask is not None:
+                mask = mask.repeat(rows // mask.shape[0], 1, 1)[:, None]
+            steps = softmax_codes(
+                scores, self.score_factor(), self.softmax_quantizer, bias, mask
+            )
+            out = self.attn_drop(scores) @ value
+            out *= (steps * self.v_quantizer.scale)[..., None]
+        return out.transpose(1, 2).reshape(rows, length, width // 3)
+
+    def score_factor(self) -> float:
+        """What a sum over ``q - z`` of Q and K is multiplied by."""
+        scale = float(self.q_quantizer.scale) * float(self.k_quantizer.scale)
+        return scale * self.scale
+
+    def quantize_softmax(
+        self, attention: Tensor, counted: Tensor | None
+    ) -> Tensor:
+        """Quantizes the rows of an attention map in place.
+
+        Args:
+            attention (Tensor): (B * nW, heads, N, N), owned by the caller.
+            counted (Tensor, optional): Bool, (nW, N), see :meth:`attend`.
+
+        Returns:
+            Tensor: ``attention``.
+        """
+        length = attention.shape[-1]
+        rows = attention.view(-1, length)
+        if not self.observing:
+            self.softmax_quantizer(rows, out=rows)
+            return attention
+        real = rows
+        if counted is not None:
+            by_query = attention.transpose(1, 2).unflatten(
+                0, (-1, counted.shape[0])
+            )
+            real = by_query[:, counted].reshape(-1, length)
+        self.softmax_quantizer(rows, real)
+        depth = self.embed_dims // self.num_heads
+        self.workload.add(
+            rows=rows.shape[0],
+            row_elements=rows.numel(),
+            macs=2 * rows.numel() * depth,
+        )
+        return attention

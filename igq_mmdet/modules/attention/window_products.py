@@ -1,0 +1,134 @@
+"""Simulated attention inside windows, some windows at a time.
+
+Integers in float32 are multiplied by torch; what surrounds the products is
+one pass of a kernel each, over values that are still in the cache.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...kernels.library import AttentionStruct, Library
+from ...kernels.memory import empty
+from ...quantizers import StaticQuantizer, max_code, softmax_codes
+from .window_attention import QuantWindowMSA
+
+BLOCK = 1 << 19  # values of the windows taken at a time
+
+
+@torch.compiler.disable
+@torch.no_grad()
+def attend_windows(
+    attention: QuantWindowMSA,
+    qkv: Tensor,
+    gather: Tensor,
+    mask: Tensor | None,
+    tokens: int,
+    kernels: Library,
+) -> Tensor:
+    """Attention of whole images, bit for bit what ``attend`` gives.
+
+    Args:
+        attention (QuantWindowMSA): For which ``on_grid`` holds.
+        qkv (Tensor): Q, K and V of all tokens in float, (B, L or L + 1,
+            3 * C).
+        gather (Tensor): Row of each window position, (nW * N,).
+        mask (Tensor, optional): Added to the scores, (nW, N, N).
+        tokens (int): L.
+        kernels (Library): What to compute with.
+
+    Returns:
+        Tensor: (B, L, C).
+    """
+    qkv = qkv.contiguous()
+    images, _, width = qkv.shape
+    heads, channels = attention.num_heads, width // 3
+    window: Any = attention.window_size
+    length = window[0] * window[1]
+    depth, windows = channels // heads, len(gather) // length
+    how = window_codes(attention)
+    shape = window_struct(attention, qkv, gather, length, tokens, how)
+    bias = attention.position_bias(length).contiguous()
+    factor = attention.score_factor()
+    out = empty(qkv, images, tokens, channels)
+    each = heads * length * (3 * depth + length)
+    most = min(windows, max(1, BLOCK // each))
+    query, key, value = qkv.new_empty(3, most * heads, length, depth)
+    scores = qkv.new_empty(most, heads, length, length)
+    threads = torch.get_num_threads()
+    for image in range(images):
+        for first in range(0, windows, most):
+            count = min(most, windows - first)
+            q, k, v = (x[: count * heads] for x in (query, key, value))
+            own = scores[:count]
+            at = image * windows + first
+            kernels.call(
+                'window_values', qkv, shape, at, count, q, k, v, threads
+            )
+            flat = own.view(-1, length, length)
+            torch.bmm(q, k.transpose(1, 2), out=flat)
+            part = None
+            if mask is not None:
+                part = mask[first : first + count, None]
+            steps = softmax_codes(
+                own, factor, attention.softmax_quantizer, bias, part
+            )
+            torch.bmm(flat, v, out=q)
+            kernels.call(
+                'window_outputs', q, steps, shape, at, count, out, threads
+            )
+    return out
+
+
+def window_codes(attention: QuantWindowMSA) -> list[Tensor]:
+    """How Q, K and V become codes: scale, -z, 2^b - 1 - z, (3,) each."""
+
+    def codes(quantizer: StaticQuantizer) -> Tensor:
+        low = -quantizer.zero_point
+        return torch.cat(
+            [quantizer.scale, low, low + max_code(quantizer.bits)]
+        )
+
+    return [
+        codes(attention.q_quantizer),
+        codes(attention.k_quantizer),
+        codes(attention.v_quantizer),
+    ]
+
+
+def window_struct(
+    attention: QuantWindowMSA,
+    qkv: Tensor,
+    gather: Tensor,
+    length: int,
+    tokens: int,
+    how: list[Tensor],
+) -> AttentionStruct:
+    """The C struct, without tables and groups of rows.
+
+    Args:
+        attention (QuantWindowMSA): Calibrated.
+        qkv (Tensor): (B, R, 3 * C).
+        gather (Tensor): Row of each window position, (nW * N,).
+        length (int): N.
+        tokens (int): L.
+        how (list[Tensor]): From :func:`window_codes`; it and ``gather``
+            must live as long as the struct.
+    """
+    images, rows, width = qkv.shape
+    heads = attention.num_heads
+    query, key, value = (codes.data_ptr() for codes in how)
+    return AttentionStruct(
+        images=images,
+        rows=rows,
+        tokens=tokens,
+        windows=len(gather) // length,
+        length=length,
+        heads=heads,
+        depth=width // 3 // heads,
+        gather=gather.data_ptr(),
+        query=query,
+        key=key,
+        value=value,
+    )

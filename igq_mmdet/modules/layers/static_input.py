@@ -1,0 +1,36 @@
+"""What convolutions share: one static quantizer of the input."""
+
+from typing import Any, ClassVar
+
+from ...quantizers import StaticQuantizer
+from ..base import LayerConfig, QuantWeightModule, take_over
+
+
+class StaticInputModule(QuantWeightModule):
+    """A layer with a statically quantized input (method, section 4).
+
+    Attributes:
+        SHAPE (tuple[str, ...]): The attributes that say how it computes,
+            named as those of the float layer.
+    """
+
+    SHAPE: ClassVar[tuple[str, ...]] = ()
+    kernel_size: tuple[int, ...]
+    input_quantizer: StaticQuantizer
+
+    @classmethod
+    def from_float(
+        cls, module: Any, config: LayerConfig
+    ) -> 'StaticInputModule':
+        """Takes over the parameters of a float layer.
+
+        Args:
+            module (nn.Module): The float layer.
+            config (LayerConfig): Its settings.
+        """
+        layer = cls(config, module.weight, module.bias)
+        take_over(layer, module, *cls.SHAPE)
+        layer.input_quantizer = StaticQuantizer(
+            config.a_bits, config.strict_zero_point
+        )
+        return layer

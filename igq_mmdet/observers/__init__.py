@@ -1,0 +1,4 @@
+"""Statistics of float activations, collected while a model runs.
+
+Imports: errors.
+"""

@@ -1,0 +1,4 @@
+"""Ablation results as tables, pages and pictures.
+
+Imports: files, inspection, report.
+"""

@@ -1,0 +1,4 @@
+"""Numbers of a report to dashboards and back.
+
+Imports: errors, field_checks, inspection, report.
+"""

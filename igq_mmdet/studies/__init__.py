@@ -1,0 +1,7 @@
+"""Experiments over settings: compare, ablate, sensitivity, reproduce.
+
+Imports: allocation, calibration, checkpoints, detection.calibration,
+detection.data, detection.evaluation, detection.kept, detection.models,
+detection.plugin, errors, field_checks, files, inspection, jobs, report,
+report.dashboards, runtime, spec, version.
+"""
