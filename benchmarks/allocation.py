@@ -60,10 +60,10 @@ def measure(args: argparse.Namespace, folder: str) -> dict[str, Any]:
     from igq_mmdet.allocation.candidates import trying
     from igq_mmdet.allocation.divergence import divergence
     from igq_mmdet.allocation.perturbation import CANDIDATES, Perturbation
-    from igq_mmdet.commands.config import load_config
     from igq_mmdet.detection.calibration.allocate import allocate_detector
     from igq_mmdet.detection.calibration.predictions import RoIPredictions
     from igq_mmdet.detection.calibration.ptq import DetectorCalibration
+    from igq_mmdet.detection.models.config import load_config
     from igq_mmdet.report.environment import environment
     from igq_mmdet.studies.experiment import Experiment
 

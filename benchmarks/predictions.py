@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument('--rounds', type=int, default=5)
     args = parser.parse_args()
 
-    from igq_mmdet.commands.config import load_config
+    from igq_mmdet.detection.models.config import load_config
     from igq_mmdet.studies.experiment import Experiment
 
     from .timing import CLOCKS, alternate

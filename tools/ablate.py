@@ -99,8 +99,8 @@ def run(args: argparse.Namespace) -> None:
     """Evaluates what is not finished, prints and writes everything."""
     from tqdm import tqdm
 
-    from igq_mmdet.commands.config import load_config
     from igq_mmdet.detection.evaluation.runner import use_threads
+    from igq_mmdet.detection.models.config import load_config
     from igq_mmdet.files.atomic import replacing
     from igq_mmdet.report.ablations.tables import ablation_text
     from igq_mmdet.studies.ablation import Ablation, tables

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
     """Converts what was asked for."""
     from mmdet.registry import MODELS
 
-    from igq_mmdet.commands.config import check_writable, load_config
+    from igq_mmdet.detection.models.config import check_writable, load_config
     from igq_mmdet.detection.models.convert_swin import convert_file
 
     check_writable(args.target)

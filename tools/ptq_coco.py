@@ -218,8 +218,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from igq_mmdet.commands.config import check_writable, load_config
     from igq_mmdet.detection.evaluation.runner import use_threads
+    from igq_mmdet.detection.models.config import check_writable, load_config
     from igq_mmdet.report import result_text, uncovered_lines
     from igq_mmdet.studies.experiment import Experiment
 

@@ -51,8 +51,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     """Measures what was asked for."""
-    from igq_mmdet.commands.config import check_writable, load_config
     from igq_mmdet.detection.evaluation.runner import use_threads
+    from igq_mmdet.detection.models.config import check_writable, load_config
     from igq_mmdet.report import result_table
     from igq_mmdet.report.measured_rows import append_row
     from igq_mmdet.studies.reproduce import (

@@ -76,9 +76,9 @@ def run(args: argparse.Namespace) -> None:
     """Measures and prints the tables."""
     from tqdm import tqdm
 
-    from igq_mmdet.commands.config import load_config
     from igq_mmdet.detection.calibration.ptq import DetectorCalibration
     from igq_mmdet.detection.evaluation.runner import use_threads
+    from igq_mmdet.detection.models.config import load_config
     from igq_mmdet.report import sensitivity as report
     from igq_mmdet.studies.experiment import Experiment
     from igq_mmdet.studies.sensitivity import ap_alone, detector_sensitivity

@@ -28,7 +28,7 @@ def at_root():
 @pytest.fixture(scope='package')
 def few_images():
     """Makes the demo's config with eight evaluation images."""
-    from igq_mmdet.commands.config import load_config
+    from igq_mmdet.detection.models.config import load_config
 
     def make(*options, filename=CONFIG):
         config = load_config(filename, [FEW, *options])

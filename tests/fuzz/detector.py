@@ -55,7 +55,7 @@ def put(folder: Path, text: str | bytes, images: bool = True) -> None:
 
 @cache
 def _config() -> Any:
-    from igq_mmdet.commands.config import load_config
+    from igq_mmdet.detection.models.config import load_config
 
     return load_config(CONFIG)
 

@@ -143,7 +143,7 @@ def _calib(random: Random) -> tuple[str, Callable[[Path], None], str]:
 
 
 def demo_dataset() -> dict[str, Any]:
-    from igq_mmdet.commands.config import load_config
+    from igq_mmdet.detection.models.config import load_config
 
     config = load_config('configs/demo/mask-rcnn_swin-mini_demo.py')
     return config.calib_dataset.to_dict()
@@ -172,7 +172,7 @@ def _allocate(random: Random) -> tuple[str, Callable[[Path], None], str]:
 
 def _arguments(random: Random) -> tuple[str, Callable[[Path], None], str]:
     """Values on the command line, as text."""
-    from igq_mmdet.commands.config import load_config
+    from igq_mmdet.detection.models.config import load_config
 
     texts = (
         '',

@@ -121,7 +121,7 @@ def test_load_needs_no_float_weights(saved, ptq):
 def test_hook_and_wrapper_give_the_same_ap(saved, tmp_path, monkeypatch):
     from mmengine.runner import Runner
 
-    from igq_mmdet.commands.config import load_config
+    from igq_mmdet.detection.models.config import load_config
 
     monkeypatch.chdir(ROOT)
     preset = 'configs/demo/mask-rcnn_swin-mini_demo_w4a4_g12.py'

@@ -213,7 +213,7 @@ def quantized(tmp_path_factory):
     from mmengine.registry import MODELS
 
     import igq_mmdet as igq
-    from igq_mmdet.commands.config import load_config
+    from igq_mmdet.detection.models.config import load_config
 
     config = load_config(CONFIG)
     detector = MODELS.build(config.model)

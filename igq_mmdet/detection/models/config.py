@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
-from ..errors import DataError, SpecError
+from ...errors import DataError, SpecError
 
 
 def load_config(filename: str, options: Sequence[str] = ()) -> Config:
