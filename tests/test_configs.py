@@ -26,7 +26,7 @@ def test_presets_are_complete():
 @pytest.mark.parametrize('path', PRESETS, ids=lambda path: path.stem)
 def test_preset(path):
     cfg = Config.fromfile(path, import_custom_modules=False)
-    assert len(path.read_text().splitlines()) <= 15
+    assert len(path.read_text().splitlines()) <= 4
     w_bits, a_bits, groups = map(
         int, re.search(r'_w(\d)a(\d)_g(\d+)$', path.stem).groups()
     )

@@ -6,17 +6,21 @@ Without CONFIG and CHECKPOINT it takes the demo. What is finished is kept in
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import igq_mmdet as igq
 from igq_mmdet.commands.command import run_command
+from igq_mmdet.commands.detector import (
+    add_detector,
+    add_images,
+    add_run,
+    at_root,
+    check_detector,
+    open_experiment,
+)
 
-ROOT = Path(__file__).resolve().parents[1]
-DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
-DEMO_CHECKPOINT = ROOT / 'demo/swin_mini_mask_rcnn.safetensors'
 TABLES = (
     'short',
     'targets',
@@ -38,8 +42,7 @@ def bits(text: str) -> tuple[int, int]:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', nargs='?', help='an mmdet 3.x config')
-    parser.add_argument('checkpoint', nargs='?', help='its float weights')
+    add_detector(parser)
     parser.add_argument(
         '--bits',
         type=bits,
@@ -62,22 +65,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='numbers of calibration images to compare, default 1 4 8',
     )
     parser.add_argument('--parts', default='detector', help='see ptq_coco.py')
-    parser.add_argument(
-        '--calib-on-eval',
-        action='store_true',
-        help='allow calibration images that are evaluated on',
-    )
-    parser.add_argument(
-        '--work-dir', default='work_dirs/ablate', help='for ablation.json'
-    )
-    parser.add_argument(
-        '--cfg-options', nargs='+', default=[], help='key=value, as in mmdet'
-    )
-    parser.add_argument('--threads', type=int, help='of torch')
+    add_images(parser, how_many=False)
+    add_run(parser, 'work_dirs/ablate', 'ablation.json')
     parser.add_argument('--quiet', action='store_true', help='only tables')
     args = parser.parse_args(argv)
-    if args.config and not args.checkpoint:
-        parser.error('CONFIG needs a CHECKPOINT')
+    check_detector(parser, args)
     if args.seeds < 1:
         parser.error('--seeds must be at least 1')
     return args
@@ -99,24 +91,13 @@ def run(args: argparse.Namespace) -> None:
     """Evaluates what is not finished, prints and writes everything."""
     from tqdm import tqdm
 
-    from igq_mmdet.detection.evaluation.runner import use_threads
-    from igq_mmdet.detection.models.config import load_config
     from igq_mmdet.files.atomic import replacing
     from igq_mmdet.report.ablations.tables import ablation_text
     from igq_mmdet.studies.ablation import Ablation, tables
-    from igq_mmdet.studies.experiment import Experiment
 
     base = igq.QuantSpec(groups=args.groups, parts=args.parts)
-    for name in ('work_dir', 'checkpoint', 'config'):
-        if getattr(args, name) and '://' not in getattr(args, name):
-            setattr(args, name, os.path.abspath(getattr(args, name)))
-    if args.config is None:
-        os.chdir(ROOT)  # the demo's paths are relative to the project
-        args.config, args.checkpoint = str(DEMO_CONFIG), str(DEMO_CHECKPOINT)
-    use_threads(args.threads)
-    config = load_config(args.config, args.cfg_options)
-    experiment = Experiment(config, args.work_dir, quiet=True)
-    experiment.load_float(args.checkpoint)
+    at_root(args)
+    experiment = open_experiment(args, quiet=True)
     ablation = Ablation(
         experiment,
         args.work_dir,

@@ -6,19 +6,24 @@ Without CONFIG and CHECKPOINT it runs the demo that ships with the project.
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import igq_mmdet as igq
 from igq_mmdet.allocation.perturbation import CANDIDATES
 from igq_mmdet.commands.command import run_command
 from igq_mmdet.commands.compared import named_settings
+from igq_mmdet.commands.detector import (
+    add_detector,
+    add_images,
+    add_layers,
+    add_run,
+    at_root,
+    layers_of,
+    open_experiment,
+)
 from igq_mmdet.jobs.interruption import advising
 from igq_mmdet.methods import METHODS
 
-ROOT = Path(__file__).resolve().parents[1]
-DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
-DEMO_CHECKPOINT = ROOT / 'demo/swin_mini_mask_rcnn.safetensors'
 DEMO_COMPARE = 'layerwise,igq:8,igq:12,upper_bound'
 DEMO_BITS = ((4, 4), (6, 6), (8, 3))
 
@@ -40,31 +45,15 @@ IN_FILE = (
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', nargs='?', help='an mmdet 3.x config')
-    parser.add_argument('checkpoint', nargs='?', help='its float weights')
+    add_detector(parser)
     parser.add_argument('--w-bits', type=int, help='2 to 8, default 4')
     parser.add_argument('--a-bits', type=int, help='2 to 8, default 4')
     parser.add_argument('--groups', type=int, help='a layer, default 12')
     parser.add_argument(
         '--method', help=f'default igq; one of {", ".join(METHODS)}'
     )
-    parser.add_argument(
-        '--parts',
-        default='detector',
-        help='detector, backbone, or parts such as neck,rpn',
-    )
-    for name in ('--include', '--exclude'):
-        parser.add_argument(
-            name, nargs='+', default=(), help='patterns of layer names'
-        )
-    parser.add_argument(
-        '--calib-images', type=int, default=1, help='how many, default 1'
-    )
-    parser.add_argument(
-        '--calib-on-eval',
-        action='store_true',
-        help='allow calibration images that are evaluated on',
-    )
+    add_layers(parser)
+    add_images(parser)
     parser.add_argument(
         '--seed',
         type=int,
@@ -73,9 +62,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='of the calibration images; with several, every setting is '
         'evaluated for each and mean and spread are printed',
     )
-    parser.add_argument(
-        '--work-dir', default='work_dirs/ptq', help='for igq_report.json'
-    )
+    add_run(parser, 'work_dirs/ptq', 'igq_report.json')
     parser.add_argument(
         '--resume',
         action='store_true',
@@ -126,10 +113,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='numbers of groups to allocate, default '
         + ','.join(map(str, CANDIDATES)),
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', default=[], help='key=value, as in mmdet'
-    )
-    parser.add_argument('--threads', type=int, help='of torch')
     parser.add_argument(
         '--runtime',
         default='simulated',
@@ -203,9 +186,7 @@ def settings(args: argparse.Namespace) -> list[igq.QuantSpec]:
         names,
         bits,
         default_groups,
-        parts=args.parts,
-        include=args.include,
-        exclude=args.exclude,
+        **layers_of(args),
     )
 
 
@@ -218,29 +199,18 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from igq_mmdet.detection.evaluation.runner import use_threads
-    from igq_mmdet.detection.models.config import check_writable, load_config
+    from igq_mmdet.detection.models.config import check_writable
     from igq_mmdet.report import result_text, uncovered_lines
-    from igq_mmdet.studies.experiment import Experiment
 
     specs = settings(args)
-    for name in ('work_dir', 'save', 'load', 'checkpoint', 'config'):
-        if getattr(args, name) and '://' not in getattr(args, name):
-            setattr(args, name, os.path.abspath(getattr(args, name)))
-    if args.config is None:
-        os.chdir(ROOT)  # the demo's paths are relative to the project
-        args.config, args.checkpoint = str(DEMO_CONFIG), str(DEMO_CHECKPOINT)
+    at_root(args, ('work_dir', 'save', 'load'))
     if args.save:
         check_writable(args.save)
-    use_threads(args.threads)
-    config = load_config(args.config, args.cfg_options)
-    experiment = Experiment(config, args.work_dir, args.quiet, args.dashboards)
+    experiment = open_experiment(args, args.quiet, dashboards=args.dashboards)
     experiment.sqnr = not args.skip_sqnr
     experiment.integer = args.runtime == 'integer'
     experiment.calib_parallel = args.calib_parallel
     experiment.keep(args.resume, not args.no_predictions)
-    if args.checkpoint:
-        experiment.load_float(args.checkpoint)
     with_float = bool(args.checkpoint) and not args.skip_float
     if args.load:
         experiment.run_checkpoint(args.load, with_float)

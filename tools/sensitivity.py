@@ -6,36 +6,31 @@ Without CONFIG and CHECKPOINT it takes the demo. What is finished is kept in
 
 import argparse
 import importlib.util
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import igq_mmdet as igq
 from igq_mmdet.commands.command import run_command
-
-ROOT = Path(__file__).resolve().parents[1]
-DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
-DEMO_CHECKPOINT = ROOT / 'demo/swin_mini_mask_rcnn.safetensors'
+from igq_mmdet.commands.detector import (
+    add_detector,
+    add_images,
+    add_layers,
+    add_run,
+    at_root,
+    check_detector,
+    open_experiment,
+    setting_of,
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', nargs='?', help='an mmdet 3.x config')
-    parser.add_argument('checkpoint', nargs='?', help='its float weights')
+    add_detector(parser)
     parser.add_argument('--w-bits', type=int, default=4, help='default 4')
     parser.add_argument('--a-bits', type=int, default=4, help='default 4')
     parser.add_argument('--groups', type=int, default=8, help='default 8')
     parser.add_argument('--method', default='igq', help='default igq')
-    parser.add_argument(
-        '--parts', default='detector', help='as in ptq_coco.py'
-    )
-    parser.add_argument(
-        '--include', nargs='+', default=(), help='patterns of layer names'
-    )
-    parser.add_argument(
-        '--exclude', nargs='+', default=(), help='patterns of layer names'
-    )
+    add_layers(parser)
     parser.add_argument(
         '--ap',
         nargs='?',
@@ -44,31 +39,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='also evaluate, with only one part and kind quantized, or only '
         'one layer and kind, which takes long',
     )
-    parser.add_argument(
-        '--calib-images', type=int, default=1, help='how many, default 1'
-    )
-    parser.add_argument(
-        '--calib-on-eval',
-        action='store_true',
-        help='allow calibration images that are evaluated on',
-    )
+    add_images(parser)
     parser.add_argument('--seed', type=int, default=0, help='of the images')
     parser.add_argument(
         '--top', type=int, default=20, help='lines to print, default 20'
     )
-    parser.add_argument(
-        '--work-dir',
-        default='work_dirs/sensitivity',
-        help='for sensitivity.csv, .json and .png',
-    )
-    parser.add_argument(
-        '--cfg-options', nargs='+', default=[], help='key=value, as in mmdet'
-    )
-    parser.add_argument('--threads', type=int, help='of torch')
+    files = 'sensitivity.csv, .json and .png'
+    add_run(parser, 'work_dirs/sensitivity', files)
     parser.add_argument('--quiet', action='store_true', help='only tables')
     args = parser.parse_args(argv)
-    if args.config and not args.checkpoint:
-        parser.error('CONFIG needs a CHECKPOINT')
+    check_detector(parser, args)
     return args
 
 
@@ -77,33 +57,14 @@ def run(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from igq_mmdet.detection.calibration.ptq import DetectorCalibration
-    from igq_mmdet.detection.evaluation.runner import use_threads
-    from igq_mmdet.detection.models.config import load_config
     from igq_mmdet.report import sensitivity as report
-    from igq_mmdet.studies.experiment import Experiment
     from igq_mmdet.studies.sensitivity import ap_alone, detector_sensitivity
 
     if importlib.util.find_spec('matplotlib') is None:
         raise igq.IGQError('the plot needs matplotlib: pip install matplotlib')
-    spec = igq.QuantSpec(
-        w_bits=args.w_bits,
-        a_bits=args.a_bits,
-        groups=args.groups,
-        method=args.method,
-        parts=args.parts,
-        include=args.include,
-        exclude=args.exclude,
-    )
-    for name in ('work_dir', 'checkpoint', 'config'):
-        if getattr(args, name) and '://' not in getattr(args, name):
-            setattr(args, name, os.path.abspath(getattr(args, name)))
-    if args.config is None:
-        os.chdir(ROOT)  # the demo's paths are relative to the project
-        args.config, args.checkpoint = str(DEMO_CONFIG), str(DEMO_CHECKPOINT)
-    use_threads(args.threads)
-    config = load_config(args.config, args.cfg_options)
-    experiment = Experiment(config, args.work_dir, args.quiet)
-    experiment.load_float(args.checkpoint)
+    spec = setting_of(args)
+    at_root(args)
+    experiment = open_experiment(args, args.quiet)
     images = experiment.images(
         args.calib_images, args.seed, args.calib_on_eval
     )

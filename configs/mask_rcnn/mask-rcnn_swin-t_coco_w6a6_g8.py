@@ -1,11 +1,1 @@
-_base_ = [
-    'mmdet::swin/mask-rcnn_swin-t-p4-w7_fpn_amp-ms-crop-3x_coco.py',
-    '../_base_/coco_calib.py',
-]
-custom_imports = dict(imports=['igq_mmdet'], allow_failed_imports=False)
-custom_hooks = [
-    dict(
-        type='igq_mmdet.IGQHook',
-        spec=dict(w_bits=6, a_bits=6, groups=8),
-    )
-]
+_base_ = ['./mask-rcnn_swin-t_coco.py', '../_base_/w6a6_g8.py']

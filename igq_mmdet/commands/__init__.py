@@ -1,4 +1,5 @@
 """What the command lines in tools/ share.
 
-Imports: classification, detection, errors, jobs, kernels, report, spec.
+Imports: classification, detection, detection.evaluation, detection.models,
+errors, jobs, kernels, report, spec, studies.
 """

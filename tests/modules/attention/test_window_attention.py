@@ -7,7 +7,7 @@ import torch.nn.functional as F
 import igq_mmdet as igq
 from igq_mmdet.calibration import collect, fit
 from igq_mmdet.modules import QuantShiftWindowMSA, QuantWindowMSA
-from igq_mmdet.modules.attention.attention.float_window_attention import (
+from igq_mmdet.modules.attention.float_window_attention import (
     FloatWindowMSA,
 )
 

@@ -1,0 +1,7 @@
+custom_imports = dict(imports=['igq_mmdet'], allow_failed_imports=False)
+custom_hooks = [
+    dict(
+        type='igq_mmdet.IGQHook',
+        spec=dict(w_bits=4, a_bits=4, groups=8),
+    )
+]
