@@ -16,7 +16,7 @@ help:
 	@echo 'make bench      docs/performance.md anew, with OpenVINO and ONNX Runtime'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make docs       the documentation, into site/'
-	@echo 'make format     let ruff mend what it can'
+	@echo 'make format     let ruff fix what it can'
 	@echo 'make setup      only build .venv (the others do so by themselves)'
 	@echo 'make lock       resolve requirements/lock.txt anew'
 

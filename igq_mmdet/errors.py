@@ -1,4 +1,4 @@
-"""Errors that a user can mend; command lines print them as one line."""
+"""Errors that a user can fix; command lines print them as one line."""
 
 
 class IGQError(Exception):

@@ -115,7 +115,7 @@ def warn_damaged(places: Iterable[tuple[Path, int]]) -> None:
 
 
 class Journal:
-    """Appends to a file; opening it mends what a kill has left.
+    """Appends to a file; opening it fixes what a kill has left.
 
     A last line that was not finished is cut off. Damaged lines before it
     are taken out and their numbers kept in ``damaged``: whoever opens the

@@ -20,11 +20,11 @@ def test_status_is_that_of_the_command():
 
 def test_error_is_one_line(capsys):
     def fail():
-        raise DataError('a.json: broken\n  at line 3;   mend it')
+        raise DataError('a.json: broken\n  at line 3;   fix it')
 
     assert run_command(fail) == 1
     out, err = capsys.readouterr()
-    assert (out, err) == ('', 'error: a.json: broken at line 3; mend it\n')
+    assert (out, err) == ('', 'error: a.json: broken at line 3; fix it\n')
 
 
 def test_bugs_pass_through():

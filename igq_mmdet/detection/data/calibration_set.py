@@ -74,7 +74,7 @@ def build_dataset(config: Mapping[str, Any], what: str) -> Any:
             dataset = DATASETS.build(dict(config))
     except FileNotFoundError as error:
         raise DataError(
-            f'{what}: {error.filename or error} is not there; mend data_root '
+            f'{what}: {error.filename or error} is not there; fix data_root '
             'or ann_file'
         ) from error
     except Exception as error:  # a dataset can be any code

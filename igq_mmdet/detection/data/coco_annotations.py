@@ -44,7 +44,7 @@ def check_coco_file(
     try:
         return _check(data, classes, masks)
     except _Wrong as error:
-        raise DataError(f'{path}: {error}; mend the file') from error
+        raise DataError(f'{path}: {error}; fix the file') from error
 
 
 class _Wrong(Exception):

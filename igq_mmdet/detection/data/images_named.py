@@ -19,7 +19,7 @@ from .jpeg_end import is_cut_off
 # How a worker's traceback, which is all that comes back, ends.
 MARK = f'{DataError.__module__}.{DataError.__qualname__}: '
 
-MENDS = {
+FIXES = {
     'calibration': 'replace it or choose another seed',
     'evaluation': 'replace it',
 }
@@ -104,7 +104,7 @@ def naming(path: str, use: str) -> Iterator[None]:
 
     Args:
         path (str): Of the image.
-        use (str): Key of ``MENDS``.
+        use (str): Key of ``FIXES``.
 
     Raises:
         DataError: Of one line.
@@ -121,7 +121,7 @@ def naming(path: str, use: str) -> Iterator[None]:
     except Exception as error:  # a transform can be any code
         raise DataError(
             f'{path}: {use} image cannot be read ({_reason(error)}); '
-            f'{MENDS[use]}'
+            f'{FIXES[use]}'
         ) from error
 
 
@@ -147,15 +147,15 @@ def _check_size(
     if found == listed:
         return
     height, width = found
-    mend = 'replace it or mend the annotations'
+    fix = 'replace it or fix the annotations'
     if (width, height) == listed:
-        mend = (
+        fix = (
             'if EXIF turned it, read it with color_type='
             "'color_ignore_orientation'"
         )
     raise DataError(
         f'{path}: evaluation image is {width} x {height}, annotated as '
-        f'{listed[1]} x {listed[0]}; {mend}'
+        f'{listed[1]} x {listed[0]}; {fix}'
     )
 
 

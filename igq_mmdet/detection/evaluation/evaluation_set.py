@@ -34,7 +34,7 @@ def evaluation_set(config: Mapping[str, Any]) -> Any:
         name = evaluator.get('ann_file')
         if name and '://' not in name and not os.path.isfile(name):
             raise DataError(
-                f'test_evaluator: {name} is not there; mend ann_file'
+                f'test_evaluator: {name} is not there; fix ann_file'
             )
     dataset = build_dataset(config[WHAT]['dataset'], WHAT)
     for evaluator in evaluators:

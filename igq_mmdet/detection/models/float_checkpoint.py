@@ -135,7 +135,7 @@ def read_float_checkpoint(filename: str) -> dict[str, Tensor]:
     """
     if '://' not in filename and not os.path.isfile(filename):
         raise CheckpointError(
-            f'{filename}: no such checkpoint; download it or mend the path'
+            f'{filename}: no such checkpoint; download it or fix the path'
         )
     try:
         content = _content(filename)

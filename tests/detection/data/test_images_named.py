@@ -76,7 +76,7 @@ def test_another_size_than_annotated(workers, demo, tmp_path):
     text = refused(demo(f'test_dataloader.num_workers={workers}'))
     assert text == (
         f'{tmp_path / "images" / NAME}: evaluation image is 400 x 268, '
-        'annotated as 401 x 268; replace it or mend the annotations'
+        'annotated as 401 x 268; replace it or fix the annotations'
     )
 
 
