@@ -198,7 +198,7 @@ def test_weights_that_are_no_numbers(value, refused, tmp_path):
     [('gone/q.safetensors', 'no such folder'), ('', 'is a folder')],
 )
 def test_save_is_checked_first(name, text, refused, tmp_path, monkeypatch):
-    from igq_mmdet.commands import config as cli
+    from igq_mmdet.detection.models import config as cli
 
     def never(*args, **kw):
         raise AssertionError('worked before looking where to save')
