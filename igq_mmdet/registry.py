@@ -13,6 +13,9 @@ from mmengine import registry as roots
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import Registry
 
+from .methods import METHODS, ROUNDINGS
+from .open_registry import OpenRegistry
+
 SCOPE = 'igq_mmdet'
 LOCATIONS = ['igq_mmdet.detection']
 
@@ -41,6 +44,24 @@ class ChildRegistry(Registry):
         return self.parent._search_child('mmdet') is not None
 
 
+class OpenedRegistry(Registry):
+    """A registry of ours as one of mmengine's: the same classes in both.
+
+    Args:
+        registry (OpenRegistry): Ours.
+    """
+
+    def __init__(self, registry: OpenRegistry[Any]) -> None:
+        super().__init__(registry.name, scope=SCOPE)
+        self._module_dict = registry.module_dict
+        self._add = registry.add
+
+    def _register_module(
+        self, module: type, module_name: Any = None, force: bool = False
+    ) -> None:
+        self._add(module, module_name, force)
+
+
 CHILDREN = {
     root.name: ChildRegistry(
         root.name, parent=root, scope=SCOPE, locations=LOCATIONS
@@ -51,3 +72,5 @@ CHILDREN = {
 MODELS = CHILDREN['model']
 HOOKS = CHILDREN['hook']
 METRICS = CHILDREN['metric']
+QUANT_METHODS = OpenedRegistry(METHODS)
+WEIGHT_ROUNDINGS = OpenedRegistry(ROUNDINGS)

@@ -9,7 +9,8 @@ from typing import Any
 
 from .errors import SpecError
 from .field_checks import check_choice, check_int
-from .methods import METHODS
+from .fitting.kmeans import M_STEPS
+from .methods import METHODS, ROUNDINGS
 
 SPEC_VERSION = 1
 MIN_BITS, MAX_BITS = 2, 8
@@ -21,7 +22,9 @@ PRESETS: dict[str, tuple[str, ...] | None] = {
     'detector': None,  # every part the model has
     'backbone': ('backbone',),
 }
-M_STEPS = ('mean', 'envelope')
+# Fields that came later; written only where they say something, so that
+# earlier versions read everything else.
+LATER = {'weights': 'nearest'}
 WEIGHT_SCOPES = ('channel', 'layer')
 TARGETS = ('both', 'linear', 'softmax')
 
@@ -61,8 +64,9 @@ class QuantSpec:
         method (str): ``igq``, ``igq_integral`` (group steps are multiples
             of one, an extension), ``layerwise`` (one group),
             ``consecutive`` or ``sorted`` (groups fixed at calibration),
-            ``repq`` (RepQ-ViT) or ``upper_bound`` (every channel and row
-            its own range). Defaults to ``igq``.
+            ``repq`` (RepQ-ViT), ``upper_bound`` (every channel and row
+            its own range) or one of your own, see docs/add_a_method.md.
+            Defaults to ``igq``.
         parts (str | Sequence[str] | Mapping[str, PartSpec | dict]): A
             preset (``detector``: every part, ``backbone``), part names, or
             part names with settings of their own. Defaults to
@@ -92,6 +96,8 @@ class QuantSpec:
             (99, 99.5, 99.9, 99.99, 99.999, 100).
         m_step (str): What k-means moves a group to: the ``mean`` of its
             points or their ``envelope``. Defaults to ``mean``.
+        weights (str): How weights are rounded: to the ``nearest`` code, or
+            in a way of your own. Defaults to ``nearest``.
 
     Raises:
         SpecError: A value is out of range; names the field and the value.
@@ -119,10 +125,12 @@ class QuantSpec:
         100,
     )
     m_step: str = 'mean'
+    weights: str = 'nearest'
 
     def __post_init__(self) -> None:
         _check_numbers(self, 'QuantSpec')
-        check_choice('method', self.method, METHODS)
+        METHODS.check(self.method)
+        ROUNDINGS.check(self.weights)
         check_choice('targets', self.targets, TARGETS)
         object.__setattr__(self, 'parts', _normal_parts(self.parts))
         for name in ('include', 'exclude'):
@@ -170,6 +178,9 @@ class QuantSpec:
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict with ``type`` and ``version``."""
         fields = json.loads(json.dumps(dataclasses.asdict(self)))
+        for name, default in LATER.items():
+            if fields[name] == default:
+                del fields[name]
         return {'type': 'QuantSpec', 'version': SPEC_VERSION, **fields}
 
     def to_json(self) -> str:

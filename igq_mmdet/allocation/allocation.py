@@ -111,7 +111,7 @@ def allocate(
 
     Raises:
         SpecError: The target is not a candidate, a candidate is not a
-            number of groups, or the method not igq.
+            number of groups, or the method has no groups.
         CalibrationError: There are no images.
     """
     started = time.perf_counter()

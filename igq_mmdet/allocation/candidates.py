@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 from ..modules.base import QuantModule
-from ..modules.layers.linear import QuantLinear
 from ..quantizers import ActivationQuantizer
 
 
@@ -22,6 +21,8 @@ class OneEach(nn.Module):
 
     observer = None
     ready = True
+    form = None
+    padding = None
 
     def __init__(
         self,
@@ -54,13 +55,6 @@ class OneEach(nn.Module):
         return x
 
 
-def grouped_key(layer: QuantModule) -> str:
-    """The name of the quantizer of a layer that owns groups."""
-    if isinstance(layer, QuantLinear):
-        return 'input_quantizer'
-    return 'softmax_quantizer'
-
-
 @contextmanager
 def trying(
     layer: QuantModule,
@@ -74,9 +68,10 @@ def trying(
         quantizers (Sequence[ActivationQuantizer]): Calibrated.
         images (int): Images in a copy. Defaults to 1.
     """
-    key = grouped_key(layer)
+    key = layer.grouped_key
+    assert key is not None
     own = getattr(layer, key)
-    whole = not isinstance(layer, QuantLinear)
+    whole = key == 'softmax_quantizer'
     setattr(layer, key, OneEach(quantizers, whole, images))
     try:
         yield

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from ..calibration.calibrate import quantize
 from ..calibration.collect import Statistics, images_in
-from ..calibration.fit import bounds, fit, freeze
+from ..calibration.fit import fit, freeze
 from ..errors import SpecError
+from ..methods import METHODS, acting_method
 from ..modules.base import QuantModule
 from ..modules.swap import quantized_layers
-from ..quantizers import ChannelGroupQuantizer, RowGroupQuantizer
 from ..spec import MAX_GROUPS, QuantSpec
-from .candidates import grouped_key, trying
+from .candidates import trying
 from .divergence import Predict, divergence
 from .replay import Replay
 
@@ -28,7 +28,7 @@ class Perturbation:
 
     Args:
         model (nn.Module): The float model.
-        spec (QuantSpec): The target: method ``igq``.
+        spec (QuantSpec): The target, of a method with groups.
         statistics (Statistics): Of the calibration images.
         predict (Predict): Class logits of one image.
         candidates (Sequence[int]): Numbers of groups to try.
@@ -47,9 +47,9 @@ class Perturbation:
         others: str = 'target',
         copies: int = 8,
     ) -> None:
-        if spec.method != 'igq':
+        if not METHODS[spec.method].grouped:
             raise SpecError(
-                f'allocation needs method igq, got {spec.method!r}'
+                f'allocation needs a method with groups, got {spec.method!r}'
             )
         candidates = check_candidates(candidates)
         if others not in OTHERS:
@@ -113,11 +113,11 @@ class Perturbation:
         key = name, groups
         if key not in self._fitted:
             layer = self.layers[name]
-            attribute = grouped_key(layer)
-            own = getattr(layer, attribute)
-            made = type(own)(own.bits, groups, own.strict_zero_point)
-            observers = self.statistics.observers[f'{name}.{attribute}']
-            made.set_bounds(*bounds(made, observers[made.observes], self.spec))
+            made = layer.grouped_quantizer(groups)
+            observers = self.statistics.observers[
+                f'{name}.{layer.grouped_key}'.lstrip('.')
+            ]
+            made.set_bounds(*made.fit(observers[made.observes], self.spec))
             self._fitted[key] = made
         return self._fitted[key]
 
@@ -193,11 +193,11 @@ def check_candidates(candidates: Any) -> tuple[int, ...]:
 
 def grouped_layers(model: nn.Module) -> dict[str, QuantModule]:
     """The layers of a quantized model that own groups, by name."""
-    kinds = (ChannelGroupQuantizer, RowGroupQuantizer)
     return {
         name: layer
         for name, layer in quantized_layers(model).items()
-        if any(isinstance(q, kinds) for q in layer.quantizers().values())
+        if layer.grouped_key is not None
+        and acting_method(layer.config.method, layer.config.groups).grouped
     }
 
 

@@ -17,11 +17,7 @@ from ..modules.base import QuantModule, QuantWeightModule, Workload
 from ..modules.layers.linear import QuantLinear
 from ..modules.swap import quantized_layers
 from ..modules.table import ATTENTION
-from ..quantizers import (
-    ActivationQuantizer,
-    dequantize_weight,
-    quantize_weight,
-)
+from ..quantizers import ActivationQuantizer
 from ..spec import QuantSpec
 from .divergence import Predict, divergence
 from .noise import Noise, NoiseObserver
@@ -272,14 +268,4 @@ def _quantizers(layer: QuantModule, kind: str) -> list[ActivationQuantizer]:
 
 def _rounded(layer: QuantWeightModule) -> Tensor:
     """The weight as its codes give it back."""
-    assert layer.weight is not None
-    weight = layer.weight.detach()
-    codes, scale, zero_point, _ = quantize_weight(
-        layer._rows(weight),
-        layer.config.w_bits,
-        layer.config.weight_percentiles,
-        layer.config.strict_zero_point,
-        layer.config.weight_scope,
-    )
-    rows = dequantize_weight(codes, scale, zero_point)
-    return layer._unrows(rows, weight.shape)
+    return layer.values_of(*layer.rounded())

@@ -1,6 +1,6 @@
 """Collecting statistics, fitting groups, freezing weights.
 
-Imports: errors, fitting, modules, observers, quantizers, spec.
+Imports: errors, fitting, methods, modules, observers, spec.
 """
 
 from ..fitting.kmeans import Groups, fit_groups

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from ..errors import CalibrationError
 from ..modules.base import QuantModule, Workload
 from ..modules.swap import quantized_layers
-from ..observers.observer import Observer
-from ..observers.observers import OBSERVERS
+from ..observers import Observer
 
 Forward = Callable[[nn.Module, Any], Any]
 
@@ -23,13 +22,13 @@ class Statistics:
     """What was seen; independent of bits, and of groups but for ``kinds``.
 
     Args:
-        observers (dict[str, dict[str, Observer]]): By quantizer name, then
-            by kind of statistic.
+        observers (dict[str, dict[type, Observer]]): By quantizer name, then
+            by class.
         workloads (dict[str, Workload]): By layer name, over all images.
         images (int): Number of images.
     """
 
-    observers: dict[str, dict[str, Observer]]
+    observers: dict[str, dict[Any, Observer]]
     workloads: dict[str, Workload]
     images: int
 
@@ -128,7 +127,7 @@ def collect_share(
     layers = quantized_layers(model)
     kinds = _kinds([model, *models])
     observers = {
-        name: {kind: OBSERVERS[kind](name) for kind in needed}
+        name: {kind: kind(name) for kind in needed}
         for name, needed in kinds.items()
     }
     images = 0
@@ -159,8 +158,8 @@ def images_in(batch: Any) -> int:
     return 1
 
 
-def _kinds(models: Iterable[nn.Module]) -> dict[str, dict[str, None]]:
-    needed: dict[str, dict[str, None]] = {}
+def _kinds(models: Iterable[nn.Module]) -> dict[str, dict[Any, None]]:
+    needed: dict[str, dict[Any, None]] = {}
     for model in models:
         for name, layer in quantized_layers(model).items():
             for key, quantizer in layer.quantizers().items():
@@ -173,7 +172,7 @@ def _kinds(models: Iterable[nn.Module]) -> dict[str, dict[str, None]]:
 def _observing(
     model: nn.Module,
     layers: dict[str, QuantModule],
-    observers: dict[str, dict[str, Observer]],
+    observers: dict[str, dict[Any, Observer]],
 ) -> Iterator[None]:
     for name, layer in layers.items():
         if any(q.ready for q in layer.quantizers().values()):

@@ -1,105 +1,13 @@
 """From statistics to bounds, from float weights to codes."""
 
-from typing import Any
+from torch import nn
 
-import torch
-from torch import Tensor, nn
-
-from ..fitting.fixed_groups import fit_fixed
-from ..fitting.integral import fit_integral
-from ..fitting.kmeans import fit_groups
-from ..fitting.percentile import fit_static
-from ..fitting.repq import fit_channels, fit_log_sqrt2, fold
+from ..methods import METHODS
 from ..modules.base import QuantWeightModule, Workload
-from ..modules.layers.linear import QuantLinear
 from ..modules.norm_pairs import norm_pairs
 from ..modules.swap import quantized_layers
-from ..quantizers import (
-    ActivationQuantizer,
-    FixedGroupQuantizer,
-    FoldedQuantizer,
-    IntegralGroupQuantizer,
-    LogSqrt2Quantizer,
-    StaticQuantizer,
-)
 from ..spec import QuantSpec
 from .collect import Statistics
-
-
-def bounds(
-    quantizer: ActivationQuantizer, observer: Any, spec: QuantSpec
-) -> tuple[Tensor, ...]:
-    """The bounds of one quantizer.
-
-    Args:
-        quantizer (ActivationQuantizer): Whose bits and groups count.
-        observer (Observer): The statistic it declares in ``observes``.
-        spec (QuantSpec): For ``static_percentiles`` and ``m_step``.
-
-    Returns:
-        tuple[Tensor, ...]: What the quantizer's ``set_bounds`` takes: lower
-        and upper bounds, (G,) each, and s_0 where groups are integral, the
-        group of each channel where groups are fixed. Bounds of channels,
-        (C,), where they are going to be folded.
-
-    Raises:
-        CalibrationError: The quantizer saw no data; names it.
-    """
-    if quantizer.observes == 'presence':
-        observer.require()
-        return quantizer.lower, quantizer.upper
-    if quantizer.observes == 'histogram':
-        values, counts = observer.values()
-        if isinstance(quantizer, LogSqrt2Quantizer):
-            return fit_log_sqrt2(
-                values, counts, quantizer.bits, spec.static_percentiles
-            )
-        assert isinstance(quantizer, StaticQuantizer)
-        return fit_static(
-            values,
-            counts,
-            quantizer.bits,
-            spec.static_percentiles,
-            quantizer.nonnegative,
-            quantizer.strict_zero_point,
-        )
-    if isinstance(quantizer, FoldedQuantizer):
-        return fit_channels(
-            observer,
-            quantizer.bits,
-            spec.static_percentiles,
-            quantizer.strict_zero_point,
-        )
-    if isinstance(quantizer, FixedGroupQuantizer):
-        return fit_fixed(
-            observer.means(),
-            observer.extremes(),
-            quantizer.groups,
-            quantizer.by_range,
-            spec.m_step,
-        )
-    if quantizer.observes == 'row_maxima':
-        upper, counts = observer.points()
-        lower = torch.zeros_like(upper)
-        groups = fit_groups(
-            lower, upper, quantizer.groups, counts, spec.m_step
-        )
-    else:
-        lower, upper, counts = observer.points()
-        if isinstance(quantizer, IntegralGroupQuantizer):
-            return fit_integral(
-                lower,
-                upper,
-                quantizer.groups,
-                quantizer.bits,
-                quantizer.strict_zero_point,
-                spec.m_step,
-                counts,
-            )
-        groups = fit_groups(
-            lower, upper, quantizer.groups, counts, spec.m_step
-        )
-    return groups.lower.float(), groups.upper.float()
 
 
 def fit(model: nn.Module, statistics: Statistics) -> None:
@@ -120,17 +28,17 @@ def fit(model: nn.Module, statistics: Statistics) -> None:
         for key, quantizer in layer.quantizers().items():
             full = f'{name}.{key}'.lstrip('.')
             observer = statistics.observers[full][quantizer.observes]
-            values = bounds(quantizer, observer, spec)
-            found.append((name, layer, quantizer, values))
+            bounds = quantizer.fit(observer, spec)
+            found.append((name, layer, quantizer, bounds))
     norms = norm_pairs(model)
-    for name, layer, quantizer, values in found:
-        if isinstance(quantizer, FoldedQuantizer):
+    for name, layer, quantizer, bounds in found:
+        method = METHODS.build(layer.config.method)
+        if method.folds and name in norms:
             norm = model.get_submodule(norms[name])
             assert isinstance(norm, nn.LayerNorm)
-            assert isinstance(layer, QuantLinear)
-            fold(norm, layer, values[0], values[1])
+            method.fold(norm, layer, *bounds)
         else:
-            quantizer.set_bounds(*values)
+            quantizer.set_bounds(*bounds)
     for name, layer in quantized_layers(model).items():
         layer.workload = _per_image(
             statistics.workloads[name], statistics.images

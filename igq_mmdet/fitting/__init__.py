@@ -1,4 +1,4 @@
-"""From statistics to bounds: numbers in, numbers out.
+"""From statistics to bounds: what more than one method uses.
 
-Imports: modules, observers, quantizers, spec.
+Imports: quantizers.
 """

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..spec import M_STEPS
-
+M_STEPS = ('mean', 'envelope')
 MAX_ROUNDS = 100
 
 
@@ -53,8 +52,7 @@ def fit_groups(
     """
     if lower.numel() == 0:
         raise ValueError('no points to fit groups to')
-    if m_step not in M_STEPS:
-        raise ValueError(f'm_step must be one of {M_STEPS}, got {m_step!r}')
+    check_m_step(m_step)
     points = torch.stack([lower, upper], 1).double()
     mass = torch.ones(len(points), dtype=torch.float64)
     if weights is not None:
@@ -67,6 +65,12 @@ def fit_groups(
     centers, losses = _lloyd(points, mass, groups, m_step)
     centers, _ = _by_range(centers, centers[:, 0])
     return Groups(centers[:, 0].clone(), centers[:, 1].clone(), tuple(losses))
+
+
+def check_m_step(m_step: str) -> None:
+    """Raises ValueError unless it is one of ``M_STEPS``."""
+    if m_step not in M_STEPS:
+        raise ValueError(f'm_step must be one of {M_STEPS}, got {m_step!r}')
 
 
 def _by_range(points: Tensor, mass: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..methods import METHODS
+from ..methods import acting_method
 from ..modules.base import QuantModule, QuantWeightModule, Workload
 from ..modules.layers.linear import QuantLinear
 from ..modules.table import ATTENTION
@@ -36,66 +36,15 @@ class Cost:
         )
 
 
-def linear_bops(
-    tokens: float,
-    inputs: int,
-    outputs: int,
-    w_bits: int,
-    a_bits: int,
-    groups: int,
-    fixed: bool = False,
-) -> float:
-    """BOPs of a fully connected layer: the group terms only when G > 1.
-
-    ``MACs * b_w * b_a + 32 * (N * D * g + 2 * N * C + 4 * C * g)``
-
-    The last two are the ranges of channels and their distances to groups:
-    none where groups are fixed.
-
-    Args:
-        tokens (float): N.
-        inputs (int): C.
-        outputs (int): D.
-        w_bits (int): b_w.
-        a_bits (int): b_a.
-        groups (int): g.
-        fixed (bool): Whether groups are those of calibration. Defaults to
-            False.
-    """
-    bops = tokens * inputs * outputs * w_bits * a_bits
-    if groups > 1:
-        bops += FLOAT_BITS * tokens * outputs * groups
-    if groups > 1 and not fixed:
-        bops += FLOAT_BITS * (2 * tokens * inputs + 4 * inputs * groups)
-    return bops
-
-
-def attention_bops(
-    macs: float, rows: float, elements: float, a_bits: int, groups: int
-) -> float:
-    """BOPs of both attention products: the group terms only when G > 1.
-
-    ``MACs * b_a * b_a + 32 * (rows * len + 2 * rows * g)``
-
-    Args:
-        macs (float): Of both products.
-        rows (float): Softmax rows.
-        elements (float): Rows times their length.
-        a_bits (int): b_a.
-        groups (int): g.
-    """
-    bops = macs * a_bits * a_bits
-    if groups > 1:
-        bops += FLOAT_BITS * (elements + 2 * rows * groups)
-    return bops
-
-
 def layer_cost(
     layer: QuantModule,
     groups: int | None = None,
     workload: Workload | None = None,
 ) -> Cost:
     """The cost of one layer for the mean calibration image.
+
+    BOPs are ``MACs * b_w * b_a`` (``b_a * b_a`` in attention), and 32 for
+    each float operation that the method adds.
 
     Args:
         layer (QuantModule): A quantized layer.
@@ -108,36 +57,21 @@ def layer_cost(
     config = layer.config
     sizes = (workload or layer.workload).sizes
     g = groups if groups is not None else config.groups
-    if not METHODS[config.method].grouped:
-        g = 1
+    method = acting_method(config.method, g)
     if isinstance(layer, ATTENTION):
-        macs = sizes.get('macs', 0.0)
-        bops = attention_bops(
-            macs,
-            sizes.get('rows', 0.0),
-            sizes.get('row_elements', 0.0),
-            config.a_bits,
-            g,
+        macs, rows, elements = (
+            sizes.get(name, 0.0) for name in ('macs', 'rows', 'row_elements')
         )
-        return Cost(macs, bops)
+        added = method.row_operations(rows, elements, g)
+        return Cost(macs, macs * config.a_bits**2 + FLOAT_BITS * added)
     assert isinstance(layer, QuantWeightModule)
-    stored, full = _weight_bytes(layer)
-    if isinstance(layer, QuantLinear):
-        tokens = sizes.get('tokens', 0.0)
-        macs = tokens * layer.in_features * layer.out_features
-        bops = linear_bops(
-            tokens,
-            layer.in_features,
-            layer.out_features,
-            config.w_bits,
-            config.a_bits,
-            g if tokens else 1,
-            METHODS[config.method].fixed,
-        )
-    else:
-        macs = sizes.get('macs', 0.0)
-        bops = macs * config.w_bits * config.a_bits
-    return Cost(macs, bops, stored, full)
+    added, macs = 0.0, sizes.get('macs', 0.0)
+    if isinstance(layer, QuantLinear) and sizes.get('tokens'):
+        tokens, inputs = sizes['tokens'], layer.in_features
+        macs = tokens * inputs * layer.out_features
+        added = method.input_operations(tokens, inputs, layer.out_features, g)
+    bops = macs * config.w_bits * config.a_bits + FLOAT_BITS * added
+    return Cost(macs, bops, *_weight_bytes(layer))
 
 
 def _weight_bytes(layer: QuantWeightModule) -> tuple[int, int]:

@@ -8,9 +8,7 @@ from torch import nn
 
 from ..methods import METHODS
 from ..modules.base import QuantModule, QuantWeightModule
-from ..modules.layers.linear import QuantLinear
 from ..modules.swap import quantized_layers
-from ..modules.table import ATTENTION
 from .columns import format_rows
 from .cost import Cost, layer_cost
 
@@ -143,8 +141,8 @@ def layer_settings(model: nn.Module) -> dict[str, dict[str, Any]]:
 
 
 def _grouped(layer: QuantModule) -> bool:
-    kinds = (QuantLinear, *ATTENTION)
-    return isinstance(layer, kinds) and METHODS[layer.config.method].grouped
+    own = layer.grouped_key is not None
+    return own and METHODS[layer.config.method].grouped
 
 
 def _sum(layers: list[QuantModule]) -> PartSummary:

@@ -1,8 +1,45 @@
-"""One file a method: its quantizers, statistic, fit and cost.
+"""One file a method, one a way to round weights; both registries are open.
 
-Imports: quantizers.
+Each says what it observes, how it is fitted, what it costs and how it is
+multiplied on integers. Files outside the package add theirs, see
+docs/add_a_method.md.
+
+Imports: fitting, observers, open_registry, quantizers.
 """
 
-from .table import METHODS, Method, input_quantizer, softmax_quantizer
+# isort: off
+# in the order in which command lines and pages list them
+from .base import (
+    METHODS,
+    Method,
+    acting_method,
+    input_quantizer,
+    softmax_quantizer,
+)
+from .layerwise import StaticQuantizer
+from .igq import IGQ
+from .igq_integral import IGQIntegral
+from .fixed import Consecutive, Sorted
+from .repq import RepQ
+from .upper_bound import UpperBound
+from .rounding import ROUNDINGS, Rounding
+from .nearest import Nearest
+# isort: on
 
-__all__ = ['METHODS', 'Method', 'input_quantizer', 'softmax_quantizer']
+__all__ = [
+    'IGQ',
+    'METHODS',
+    'ROUNDINGS',
+    'Consecutive',
+    'IGQIntegral',
+    'Method',
+    'Nearest',
+    'RepQ',
+    'Rounding',
+    'Sorted',
+    'StaticQuantizer',
+    'UpperBound',
+    'acting_method',
+    'input_quantizer',
+    'softmax_quantizer',
+]

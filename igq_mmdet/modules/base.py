@@ -6,11 +6,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..quantizers import (
-    ActivationQuantizer,
-    dequantize_weight,
-    quantize_weight,
-)
+from ..methods import ROUNDINGS
+from ..quantizers import ActivationQuantizer, dequantize_weight
 from .workspace import workspace
 
 
@@ -21,13 +18,14 @@ class LayerConfig:
     Args:
         name (str): Dotted name in the model.
         part (str): Part of the model it belongs to.
-        method (str): Key of ``quantizers.METHODS``.
+        method (str): Key of ``methods.METHODS``.
         w_bits (int): Width of weight codes.
         a_bits (int): Width of activation codes.
         groups (int): Number of groups of its FC input or softmax rows.
         strict_zero_point (bool): See ``quantizers.qparams``.
         weight_percentiles (tuple[float, ...]): Candidates in percent.
         weight_scope (str): See ``quantizers.quantize_weight``.
+        weights (str): Key of ``methods.ROUNDINGS``.
     """
 
     name: str
@@ -39,6 +37,7 @@ class LayerConfig:
     strict_zero_point: bool
     weight_percentiles: tuple[float, ...]
     weight_scope: str = 'channel'
+    weights: str = 'nearest'
 
 
 @dataclass
@@ -73,7 +72,11 @@ class QuantModule(nn.Module):
         config (LayerConfig): Its settings.
         workload (Workload): Filled while ``observing``.
         observing (bool): Whether calibration is collecting.
+        grouped_key (str, optional): The name of the quantizer that the
+            method chose, whose number of groups counts.
     """
+
+    grouped_key: ClassVar[str | None] = None
 
     def __init__(self, config: LayerConfig) -> None:
         super().__init__()
@@ -92,6 +95,14 @@ class QuantModule(nn.Module):
         Args:
             module (nn.Module): The float layer.
             config (LayerConfig): Its settings.
+        """
+        raise NotImplementedError
+
+    def grouped_quantizer(self, groups: int) -> ActivationQuantizer:
+        """A new quantizer for the place ``grouped_key``.
+
+        Args:
+            groups (int): Number of groups.
         """
         raise NotImplementedError
 
@@ -149,19 +160,28 @@ class QuantWeightModule(QuantModule):
         return rows.view(moved).transpose(0, axis).contiguous()
 
     @torch.no_grad()
-    def freeze(self) -> None:
-        """Replaces the float weight by codes."""
-        if self.weight is None:
-            return
-        weight = self.weight
-        codes, scale, zero_point, _ = quantize_weight(
-            self._rows(weight.detach()),
-            self.config.w_bits,
-            self.config.weight_percentiles,
-            self.config.strict_zero_point,
-            self.config.weight_scope,
+    def rounded(
+        self, hessian: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Rounds the float weight, which stays.
+
+        Args:
+            hessian (Tensor, optional): See :class:`Rounding`.
+
+        Returns:
+            tuple[Tensor, Tensor, Tensor]: What :meth:`adopt_codes` takes.
+        """
+        assert self.weight is not None
+        weight = self.weight.detach()
+        codes, scale, zero_point = ROUNDINGS.build(self.config.weights)(
+            self._rows(weight), self.config, hessian
         )
-        self.adopt_codes(self._unrows(codes, weight.shape), scale, zero_point)
+        return self._unrows(codes, weight.shape), scale, zero_point
+
+    def freeze(self, hessian: Tensor | None = None) -> None:
+        """Replaces the float weight by codes, see :meth:`rounded`."""
+        if self.weight is not None:
+            self.adopt_codes(*self.rounded(hessian))
 
     def adopt_codes(
         self, codes: Tensor, scale: Tensor, zero_point: Tensor
@@ -215,10 +235,15 @@ class QuantWeightModule(QuantModule):
         """The weight that is multiplied: float, or dequantized codes."""
         if self.weight is not None:
             return self.weight
-        codes = self.weight_codes
-        rows = dequantize_weight(
-            self._rows(codes), self.weight_scale, self.weight_zero_point
+        return self.values_of(
+            self.weight_codes, self.weight_scale, self.weight_zero_point
         )
+
+    def values_of(
+        self, codes: Tensor, scale: Tensor, zero_point: Tensor
+    ) -> Tensor:
+        """The weight that codes stand for, see :meth:`adopt_codes`."""
+        rows = dequantize_weight(self._rows(codes), scale, zero_point)
         return self._unrows(rows, codes.shape)
 
     def on_grid(self, x: Tensor) -> bool:
@@ -231,8 +256,8 @@ class QuantWeightModule(QuantModule):
         Args:
             x (Tensor): The input.
         """
-        step = getattr(self.input_quantizer, 'grid_step', None)
-        return step is not None and self.grid_possible(x)
+        form = self.input_quantizer.form
+        return form == 'common_step' and self.grid_possible(x)
 
     def grid_possible(self, x: Tensor) -> bool:
         """Whether the layer holds codes and quantizes ``x`` to integers."""

@@ -123,10 +123,10 @@ def make_plan(model: nn.Module, spec: QuantSpec) -> dict[str, LayerConfig]:
 
 
 def _applies(method: str, attention: bool, after_norm: bool) -> bool:
-    rules = METHODS[method]
+    own = METHODS[method]
     if attention:
-        return not rules.fixed
-    return after_norm or not rules.folds
+        return own.rows is not None
+    return own.inputs is not None and (after_norm or not own.folds)
 
 
 def _configure(
@@ -147,6 +147,7 @@ def _configure(
         strict_zero_point=spec.strict_zero_point,
         weight_percentiles=spec.weight_percentiles,
         weight_scope=spec.weight_scope,
+        weights=spec.weights,
     )
 
 

@@ -12,9 +12,6 @@ import torch
 from torch import Tensor
 
 from ..errors import CalibrationError
-from .channel_histogram import ChannelHistogram
-from .channel_means import ChannelMeans
-from .channel_ranges import ChannelRanges
 from .observer import check_finite, unseen
 
 
@@ -171,13 +168,3 @@ class Histogram:
         one = counts.new_ones(1)
         counts = torch.cat([one, counts, one])
         return centre[counts > 0], counts[counts > 0]
-
-
-OBSERVERS: dict[str, type] = {
-    'presence': Presence,
-    'channel_ranges': ChannelRanges,
-    'channel_means': ChannelMeans,
-    'row_maxima': RowMaxima,
-    'histogram': Histogram,
-    'channel_histogram': ChannelHistogram,
-}

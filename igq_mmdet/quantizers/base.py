@@ -1,18 +1,41 @@
 """What every activation quantizer is and does."""
 
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from .uniform import qparams
+from .uniform import max_code, qparams
+
+
+class FitSettings(Protocol):
+    """What fits depend on; a ``QuantSpec`` is one."""
+
+    @property
+    def static_percentiles(self) -> tuple[float, ...]:
+        """Candidates for bounds, in percent."""
+
+    @property
+    def m_step(self) -> str:
+        """What k-means moves a group to."""
 
 
 class ActivationQuantizer(nn.Module):
     """Base of the activation quantizers; one instance (image) at a time.
 
     It lets values through until its bounds are set, hands them to
-    ``observer`` while one is attached, and quantizes from then on.
+    ``observer`` while one is attached, and quantizes from then on. A derived
+    class says what it ``observes`` and how it is fitted (:meth:`fit`) and
+    quantizes (:meth:`quantize`).
+
+    ``form`` is how layers multiply on integers what it quantizes:
+
+    - ``common_step``: all values are multiples of one step, see
+      :meth:`grid`;
+    - ``grouped``: channels have one of several steps, see :meth:`assign`;
+    - ``row_steps``: rows have one of several steps, see :meth:`row_steps`;
+    - None: they do not, and products are simulated in float. That holds for
+      a class that has a ``quantize`` of its own and names no form.
 
     Args:
         bits (int): Width of a code in bits, 2 to 8.
@@ -21,17 +44,24 @@ class ActivationQuantizer(nn.Module):
             codes. Defaults to False.
 
     Attributes:
-        observes (str): The statistic calibration collects for it.
+        observes (type): The observer that calibration attaches.
         lower (Tensor): Lower bounds, (G,), float32.
         upper (Tensor): Upper bounds, (G,), float32.
         observer: An object with ``update(x)``, or None.
     """
 
-    observes: str = ''
+    observes: ClassVar[Any] = None
+    form: ClassVar[str | None] = None
     lower: Tensor
     upper: Tensor
     scale: Tensor
     zero_point: Tensor
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # integers would be made by the quantize of the class above
+        if 'quantize' in vars(cls) and 'form' not in vars(cls):
+            cls.form = None
 
     def __init__(
         self, bits: int, groups: int = 1, strict_zero_point: bool = False
@@ -48,6 +78,21 @@ class ActivationQuantizer(nn.Module):
         self.register_buffer(
             'zero_point', torch.zeros(groups), persistent=False
         )
+
+    def fit(self, observer: Any, settings: FitSettings) -> tuple[Tensor, ...]:
+        """Finds the bounds; the quantizer itself is not changed.
+
+        Args:
+            observer (Observer): Of class ``observes``, with what was seen.
+            settings (FitSettings): What fits depend on.
+
+        Returns:
+            tuple[Tensor, ...]: What :meth:`set_bounds` takes.
+
+        Raises:
+            CalibrationError: Nothing was seen.
+        """
+        raise NotImplementedError
 
     def set_bounds(self, lower: Tensor, upper: Tensor) -> None:
         """Fixes the bounds; from now on the quantizer quantizes.
@@ -107,13 +152,13 @@ class ActivationQuantizer(nn.Module):
         raise NotImplementedError
 
     @property
-    def grid_step(self) -> Tensor | None:
-        """What all values it returns are integer multiples of, (1,).
+    def grid_step(self) -> Tensor:
+        """What all values are integer multiples of, (1,).
 
-        None where there is no such step. Where there is one, sums of
-        products can be taken over integers, see :meth:`grid`.
+        Only with the form ``common_step``: sums of products can be taken
+        over integers, see :meth:`grid`.
         """
-        return None
+        raise NotImplementedError
 
     def grid(self, counted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """How values of one instance become multiples of ``grid_step``.
@@ -127,6 +172,39 @@ class ActivationQuantizer(nn.Module):
             or one for all, (1,).
         """
         raise NotImplementedError
+
+    def assign(self, counted: Tensor) -> Tensor:
+        """The group of each channel, with the form ``grouped``.
+
+        Args:
+            counted (Tensor): Counted tokens of one instance, (N, C).
+
+        Returns:
+            Tensor: Indices into ``scale`` and ``zero_point``, (C,), int64.
+        """
+        raise NotImplementedError
+
+    def row_steps(self) -> tuple[Tensor, Tensor]:
+        """Edges between the groups of rows, (G - 1,), and steps, (G,).
+
+        For softmax rows of the form ``row_steps`` or ``common_step``: a row
+        whose maximum lies between two edges is quantized by that step.
+        """
+        raise NotImplementedError
+
+    def largest_factor(self) -> int:
+        """The largest ``m |q - z|`` that a weight is multiplied by."""
+        return int(self._reach().max())
+
+    def _reach(self) -> Tensor:
+        """The largest ``|q - z|`` of each group, (G,), float64."""
+        zero = self.zero_point.double()
+        return torch.maximum(zero.abs(), (max_code(self.bits) - zero).abs())
+
+    @property
+    def padding(self) -> Tensor | None:
+        """What stands for the float model's 0, (C,), where it is not 0."""
+        return None
 
     def _load_from_state_dict(
         self, state_dict: Any, prefix: str, *args: Any

@@ -12,8 +12,6 @@ from torch import Tensor
 
 from ..kernels.library import RowsStruct, library, runs_here
 from .base import ActivationQuantizer
-from .row_group import RowGroupQuantizer
-from .static import StaticQuantizer
 from .uniform import TILE, max_code
 
 LANES = 16  # of a vector of csrc/softmax.h: partial sums of a row
@@ -36,17 +34,10 @@ def has_row_steps(quantizer: ActivationQuantizer) -> bool:
         quantizer (ActivationQuantizer): Of softmax outputs.
     """
     return (
-        type(quantizer) in (RowGroupQuantizer, StaticQuantizer)
+        quantizer.form in ('row_steps', 'common_step')
         and quantizer.ready
         and not bool(quantizer.zero_point.any())
     )
-
-
-def row_steps(quantizer: ActivationQuantizer) -> tuple[Tensor, Tensor]:
-    """Edges between the groups of rows, (G - 1,), and their steps, (G,)."""
-    if isinstance(quantizer, RowGroupQuantizer):
-        return quantizer.edges, quantizer.scale[quantizer.order]
-    return quantizer.scale[:0], quantizer.scale
 
 
 @torch.compiler.disable
@@ -72,7 +63,7 @@ def softmax_codes(
     Returns:
         Tensor: What a code of each row stands for, (...).
     """
-    edges, step = row_steps(quantizer)
+    edges, step = quantizer.row_steps()
     top = max_code(quantizer.bits)
     terms = [
         None if term is None else term.expand_as(scores)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..inspection.columns import format_rows
+from ..methods import METHODS
 
 HEADER = (
     'setting',
@@ -46,7 +47,7 @@ def classification_table(data: Mapping[str, Any]) -> str:
         if full is not None and full['metrics']['top1']:
             share = run['metrics']['top1'] / full['metrics']['top1']
             kept = f'{100 * share:.1f}%'
-        grouped = spec['method'] not in ('layerwise', 'upper_bound')
+        grouped = METHODS[spec['method']].grouped
         seconds = run['calibration'].get('seconds', 0) + run['eval_seconds']
         rows.append(
             (

@@ -150,7 +150,8 @@ def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
 def run_name(spec: Any) -> str:
     """A short name of a setting, such as ``igq:8 W4A4``.
 
-    ``+alloc`` marks groups that were allocated layer by layer.
+    ``+alloc`` marks groups that were allocated layer by layer; how weights
+    are rounded stands there if it is not to the nearest code.
 
     Args:
         spec (QuantSpec): The setting.
@@ -158,6 +159,8 @@ def run_name(spec: Any) -> str:
     method = f'{spec.method}:{spec.groups}'
     if not METHODS[spec.method].grouped:
         method = spec.method
+    if spec.weights != 'nearest':
+        method += f'+{spec.weights}'
     if spec.layer_groups:
         method += '+alloc'
     return f'{method} W{spec.w_bits}A{spec.a_bits}'

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.library import Library
-from ..quantizers import ActivationQuantizer, IntegralGroupQuantizer, max_code
+from ..quantizers import ActivationQuantizer, max_code
 from .product import exact_product
 from .weights import PANEL, ChannelCodes, IntegerWeight, panels
 
@@ -14,7 +14,7 @@ class CommonStepProduct:
 
     Args:
         weight (IntegerWeight): (D, K).
-        quantizer (ActivationQuantizer): Per tensor, or of integral groups.
+        quantizer (ActivationQuantizer): Of the input.
         kernels (Library, optional): What to multiply with.
     """
 
@@ -27,9 +27,7 @@ class CommonStepProduct:
         self.weight = weight
         self.quantizer = quantizer
         self.kernels = kernels
-        self.base_scale = quantizer.scale
-        if isinstance(quantizer, IntegralGroupQuantizer):
-            self.base_scale = quantizer.base_scale
+        self.base_scale = quantizer.grid_step
         if kernels is not None:
             inputs = weight.codes.shape[1]
             self.struct = weight.struct(
@@ -42,20 +40,12 @@ class CommonStepProduct:
         Args:
             counted (Tensor): The tokens statistics are taken from, (N, K).
         """
-        quantizer = self.quantizer
-        top = max_code(quantizer.bits)
-        if not isinstance(quantizer, IntegralGroupQuantizer):
-            width = counted.shape[1:]
-            scale = quantizer.scale.expand(width)
-            zero_point = quantizer.zero_point.expand(width)
-            return ChannelCodes.of(scale, zero_point, top)
-        groups = quantizer.assign(counted)
-        return ChannelCodes.of(
-            quantizer.scale[groups],
-            quantizer.zero_point[groups],
-            top,
-            quantizer.multiple[groups],
+        scale, zero_point, multiple = (
+            part.expand(counted.shape[1:])
+            for part in self.quantizer.grid(counted)
         )
+        top = max_code(self.quantizer.bits)
+        return ChannelCodes.of(scale, zero_point, top, multiple)
 
     @torch.compiler.disable
     def __call__(self, values: Tensor, counted: Tensor, out: Tensor) -> None:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ..kernels.library import ConvStruct, library
 from ..kernels.memory import empty
-from ..quantizers import StaticQuantizer, max_code
+from ..methods import StaticQuantizer
+from ..quantizers import max_code
 from .product import exact_product
 from .weights import ChannelCodes, IntegerWeight, panels
 

@@ -4,8 +4,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.library import Library
-from ..modules.layers.grouped_product import GroupQuantizer
-from ..quantizers import max_code
+from ..quantizers import ActivationQuantizer, max_code
 from .product import grouped_product
 from .weights import PANEL, ChannelCodes, IntegerWeight, channel_panels
 
@@ -18,14 +17,14 @@ class GroupedProduct:
 
     Args:
         weight (IntegerWeight): (D, K).
-        quantizer (GroupQuantizer): Of the input.
+        quantizer (ActivationQuantizer): Of the input.
         kernels (Library, optional): What to multiply with.
     """
 
     def __init__(
         self,
         weight: IntegerWeight,
-        quantizer: GroupQuantizer,
+        quantizer: ActivationQuantizer,
         kernels: Library | None,
     ) -> None:
         self.weight = weight.centred()

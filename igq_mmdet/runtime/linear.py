@@ -6,25 +6,15 @@ from torch import Tensor
 
 from ..kernels.library import library, runs_here
 from ..modules.layers.linear import QuantLinear
-from ..quantizers import (
-    ChannelGroupQuantizer,
-    FixedGroupQuantizer,
-    FoldedQuantizer,
-    IntegralGroupQuantizer,
-    StaticQuantizer,
-)
 from .common_step import CommonStepProduct
 from .grouped import GroupedProduct
 from .integer_form import IntegerForm
 from .weights import IntegerWeight
 
-# quantizer of the input -> how the layer is multiplied
-PRODUCTS: dict[type, Any] = {
-    StaticQuantizer: CommonStepProduct,
-    FoldedQuantizer: CommonStepProduct,
-    IntegralGroupQuantizer: CommonStepProduct,
-    ChannelGroupQuantizer: GroupedProduct,
-    FixedGroupQuantizer: GroupedProduct,
+# form of the quantizer of the input -> how the layer is multiplied
+PRODUCTS: dict[str | None, Any] = {
+    'common_step': CommonStepProduct,
+    'grouped': GroupedProduct,
 }
 
 
@@ -36,12 +26,12 @@ class IntegerLinear(IntegerForm, QuantLinear):
 
     @classmethod
     def refuses(cls, layer: QuantLinear) -> str | None:
-        if type(layer.input_quantizer) not in PRODUCTS:
-            return 'every channel has a step of its own'
+        if layer.input_quantizer.form not in PRODUCTS:
+            return f'method {layer.config.method} has no integer form'
         return None
 
     def prepare(self, weight: IntegerWeight) -> None:
-        product = PRODUCTS[type(self.input_quantizer)]
+        product = PRODUCTS[self.input_quantizer.form]
         self.product = product(weight, self.input_quantizer, library())
 
     def forward(self, x: Tensor) -> Tensor:

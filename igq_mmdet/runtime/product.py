@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..quantizers import ActivationQuantizer, IntegralGroupQuantizer, max_code
+from ..quantizers import ActivationQuantizer
 from .weights import ChannelCodes, IntegerWeight
 
 # float32 holds every integer up to here, so that sums of codes below it are
@@ -22,12 +22,7 @@ def fits_int32(weight: IntegerWeight, quantizer: ActivationQuantizer) -> bool:
         weight (IntegerWeight): The layer's weight.
         quantizer (ActivationQuantizer): Of its input.
     """
-    zero = quantizer.zero_point.double()
-    top = max_code(quantizer.bits)
-    reach = torch.maximum(zero.abs(), (top - zero).abs())
-    if isinstance(quantizer, IntegralGroupQuantizer):
-        reach = reach * quantizer.multiple.double()
-    return int(reach.max()) * weight.largest_sum() < 2**31
+    return quantizer.largest_factor() * weight.largest_sum() < 2**31
 
 
 def exact_product(

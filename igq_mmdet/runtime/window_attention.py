@@ -15,12 +15,7 @@ from ..modules.attention.shift_window_attention import (
 from ..modules.attention.window_attention import QuantWindowMSA
 from ..modules.attention.window_products import window_codes, window_struct
 from ..modules.base import take_over
-from ..quantizers import (
-    RowGroupQuantizer,
-    StaticQuantizer,
-    max_code,
-    row_steps,
-)
+from ..quantizers import max_code
 
 RUN = 16  # keys a vector of the kernel holds
 OUTSIDE = -1e30  # the score of what only fills a vector
@@ -49,12 +44,19 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
         if library() is None:
             return 'there are no kernels for attention here'
         rows = attention.softmax_quantizer
-        if type(rows) not in (RowGroupQuantizer, StaticQuantizer):
+        if rows.form is None:
             return 'its softmax codes are not uniform'
         if bool((rows.zero_point != 0).any()):
             return 'its softmax codes have a zero point'
         depth = attention.embed_dims // attention.num_heads
-        reach = [_reach(q) for q in _qkv(attention)]
+        reach = [
+            q.largest_factor()
+            for q in (
+                attention.q_quantizer,
+                attention.k_quantizer,
+                attention.v_quantizer,
+            )
+        ]
         length = layer.window_size**2
         top = max_code(rows.bits)
         if max(depth * reach[0] * reach[1], length * top * reach[2]) >= 2**31:
@@ -92,7 +94,7 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
         if out.numel() == 0:
             return out
         bias, mask = self._tables(layout)
-        edges, step = row_steps(attention.softmax_quantizer)
+        edges, step = attention.softmax_quantizer.row_steps()
         how = window_codes(attention)
         shape = window_struct(
             attention, qkv, layout.gather, self.window_size**2, tokens, how
@@ -130,17 +132,3 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
                 mask = F.pad(mask, fill).contiguous()
             kept = self._tables_of = key, (bias, mask)
         return kept[1]
-
-
-def _qkv(attention: QuantWindowMSA) -> tuple[StaticQuantizer, ...]:
-    return (
-        attention.q_quantizer,
-        attention.k_quantizer,
-        attention.v_quantizer,
-    )
-
-
-def _reach(quantizer: StaticQuantizer) -> int:
-    """The largest ``|q - z|``."""
-    zero = int(quantizer.zero_point)
-    return max(abs(zero), abs(max_code(quantizer.bits) - zero))

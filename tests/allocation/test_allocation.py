@@ -8,7 +8,6 @@ from torch import nn
 
 import igq_mmdet as igq
 from igq_mmdet.allocation.allocation import allocate
-from igq_mmdet.allocation.candidates import grouped_key
 from igq_mmdet.allocation.divergence import divergence, predict_classes
 from igq_mmdet.allocation.perturbation import Perturbation
 from igq_mmdet.calibration.collect import collect
@@ -74,7 +73,7 @@ def naive(model, batches, name, groups, others):
             layers = quantized_layers(qmodel)
             for other, layer in layers.items():
                 for key, quantizer in layer.quantizers().items():
-                    grouped = other == name and key == grouped_key(layer)
+                    grouped = other == name and key == layer.grouped_key
                     quantizer.ready = grouped
         with torch.no_grad():
             total += divergence([model(batch)], [qmodel(batch)])[0]

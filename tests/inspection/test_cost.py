@@ -1,16 +1,14 @@
 """MACs, BOPs and bytes against figures worked out by hand."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
 import igq_mmdet as igq
-from igq_mmdet.inspection.cost import (
-    Cost,
-    attention_bops,
-    layer_cost,
-    linear_bops,
-)
+from igq_mmdet.inspection.cost import Cost, layer_cost
+from igq_mmdet.methods import acting_method
 
 
 def cost_of(layer, x, **spec):
@@ -87,14 +85,15 @@ def deit_b(fc_groups, softmax_groups):
     """BOPs of a 4-bit DeiT-B: 197 tokens, width 768, 12 blocks, 12 heads."""
     tokens, width, heads = 197, 768, 12
     rows = heads * tokens
-    block = attention_bops(
-        2 * tokens * tokens * width, rows, rows * tokens, 4, softmax_groups
-    )
+    macs = 2 * tokens * tokens * width
+    method = acting_method('igq', softmax_groups)
+    added = method.row_operations(rows, rows * tokens, softmax_groups)
+    method = acting_method('igq', fc_groups)
     for inputs, outputs in ((1, 3), (1, 1), (1, 4), (4, 1)):
-        block += linear_bops(
-            tokens, inputs * width, outputs * width, 4, 4, fc_groups
-        )
-    return 12 * block
+        sizes = tokens, inputs * width, outputs * width
+        macs += math.prod(sizes)
+        added += method.input_operations(*sizes, fc_groups)
+    return 12 * (macs * 4 * 4 + 32 * added)
 
 
 def test_deit_b_reproduces_the_published_overhead():

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igq_mmdet.fitting.integral import fit_integral
 from igq_mmdet.fitting.kmeans import fit_groups
+from igq_mmdet.methods.igq_integral import fit_integral
 from igq_mmdet.observers.channel_means import ChannelMeans
 from igq_mmdet.observers.channel_ranges import ChannelRanges
 

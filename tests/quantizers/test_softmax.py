@@ -9,13 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from igq_mmdet.kernels import library
-from igq_mmdet.quantizers import (
-    RowGroupQuantizer,
-    StaticQuantizer,
-    has_row_steps,
-    softmax,
-    softmax_codes,
-)
+from igq_mmdet.methods.igq import RowGroupQuantizer
+from igq_mmdet.methods.layerwise import StaticQuantizer
+from igq_mmdet.quantizers import has_row_steps, softmax, softmax_codes
 from igq_mmdet.quantizers.softmax import exponential
 from tests import oracle
 

@@ -89,7 +89,7 @@ def test_what_cannot_run_on_integers_says_why():
     _, qmodel, x = calibrated('upper_bound')
     integer = igq.to_integer(qmodel)
     assert set(integer.igq_runtime.values()) == {
-        'every channel has a step of its own'
+        'method upper_bound has no integer form'
     }
     assert torch.equal(integer(x), qmodel(x))
 

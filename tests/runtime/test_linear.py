@@ -3,14 +3,14 @@ import random
 import pytest
 import torch
 
-from igq_mmdet.modules import QuantLinear, instances
-from igq_mmdet.quantizers import (
-    FixedGroupQuantizer,
+from igq_mmdet.methods.fixed import FixedGroupQuantizer
+from igq_mmdet.methods.igq_integral import (
     IntegralGroupQuantizer,
-    max_code,
     max_multiple,
     round_base,
 )
+from igq_mmdet.modules import QuantLinear, instances
+from igq_mmdet.quantizers import max_code
 from igq_mmdet.runtime import library
 from igq_mmdet.runtime.linear import IntegerLinear
 from tests import oracle

@@ -12,7 +12,6 @@ from ...checkpoints.file import digest_of
 from ...errors import RankError
 from ...jobs.ranks import waiting_group
 from ...modules.base import QuantModule
-from ...quantizers import ActivationQuantizer
 from ...registry import HOOKS
 from ..models.inner_detector import inner_detector
 
@@ -34,11 +33,12 @@ def layer_digests(model: nn.Module) -> dict[str, str]:
             module.named_parameters(recurse=False),
             module.named_buffers(recurse=False),
         )
-        settings = {'class': type(module).__name__}
+        settings = {
+            'class': type(module).__name__,
+            'settings': module.extra_repr(),
+        }
         if isinstance(module, QuantModule):
             settings['config'] = repr(module.config)
-        if isinstance(module, ActivationQuantizer):
-            settings['quantizer'] = module.extra_repr()
         if hasattr(module, 'igq_spec'):
             settings['spec'] = module.igq_spec.to_json()
         tensors = {key: value.detach().cpu() for key, value in own}

@@ -1,28 +1,24 @@
 """What quantized attentions share: both products and the softmax."""
 
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...methods import softmax_quantizer
-from ...quantizers import (
-    StaticQuantizer,
-    has_row_steps,
-    softmax_codes,
-)
+from ...methods import StaticQuantizer, softmax_quantizer
+from ...quantizers import ActivationQuantizer, has_row_steps, softmax_codes
 from ..base import LayerConfig, QuantModule, holds_integers
 from ..instances import current_instances
 
 
-class QuantAttention(QuantModule):
-    """Base of attentions whose parts are quantized (method, section 3).
+class QuantProducts(QuantModule):
+    """The quantizers of an attention's two products (method, section 3).
 
-    Q, K and V are quantized per tensor, softmax rows by row groups.
+    Q, K and V are quantized per tensor, softmax rows as the method says.
     """
 
+    grouped_key = 'softmax_quantizer'
     q_quantizer: StaticQuantizer
     k_quantizer: StaticQuantizer
     v_quantizer: StaticQuantizer
@@ -35,12 +31,32 @@ class QuantAttention(QuantModule):
         self.q_quantizer = static()
         self.k_quantizer = static()
         self.v_quantizer = static()
-        self.softmax_quantizer = softmax_quantizer(
-            config.method,
-            config.a_bits,
-            config.groups,
-            config.strict_zero_point,
+        self.softmax_quantizer = self.grouped_quantizer(config.groups)
+
+    def grouped_quantizer(self, groups: int) -> ActivationQuantizer:
+        return softmax_quantizer(
+            self.config.method,
+            self.config.a_bits,
+            groups,
+            self.config.strict_zero_point,
         )
+
+    def on_grid(self, x: Tensor) -> bool:
+        """Whether both products can be taken over integers.
+
+        Args:
+            x (Tensor): For device and dtype.
+        """
+        return (
+            not self.observing
+            and self.q_quantizer.ready
+            and has_row_steps(self.softmax_quantizer)
+            and holds_integers(x)
+        )
+
+
+class QuantAttention(QuantProducts):
+    """Base of attentions whose Q, K and V come apart."""
 
     def attend(
         self,
@@ -101,14 +117,6 @@ class QuantAttention(QuantModule):
             )
         return attention @ value, attention
 
-    def on_grid(self, x: Tensor) -> bool:
-        """Whether both products can be taken over integers.
-
-        Args:
-            x (Tensor): For device and dtype.
-        """
-        return attention_on_grid(self, x)
-
     @torch.no_grad()
     def attend_on_grid(
         self,
@@ -154,21 +162,6 @@ class QuantAttention(QuantModule):
         else:
             self.softmax_quantizer(rows, out=rows)
         return attention
-
-
-def attention_on_grid(layer: Any, x: Tensor) -> bool:
-    """Whether the products of an attention can be taken over integers.
-
-    Args:
-        layer (QuantModule): With quantizers of Q, K, V and softmax rows.
-        x (Tensor): For device and dtype.
-    """
-    return (
-        not layer.observing
-        and layer.q_quantizer.ready
-        and has_row_steps(layer.softmax_quantizer)
-        and holds_integers(x)
-    )
 
 
 def _counted(x: Tensor, keep: Tensor | None) -> Tensor:

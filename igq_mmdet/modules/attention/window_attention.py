@@ -1,26 +1,16 @@
 """Windowed attention of mmdet's Swin, both products quantized."""
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
-from ...methods import softmax_quantizer
-from ...quantizers import (
-    StaticQuantizer,
-    fake_quantize,
-    softmax_codes,
-)
-from ..base import LayerConfig, QuantModule
-from .attention import attention_on_grid
+from ...quantizers import fake_quantize, softmax_codes
+from ..base import LayerConfig
+from .attention import QuantProducts
 from .float_window_attention import FloatWindowMSA
 
 
-class QuantWindowMSA(QuantModule, FloatWindowMSA):
-    """Stands for mmdet's ``WindowMSA`` (method, sections 3 and 4).
-
-    Q, K and V are quantized per tensor, softmax rows by row groups.
-    """
+class QuantWindowMSA(QuantProducts, FloatWindowMSA):
+    """Stands for mmdet's ``WindowMSA`` (method, sections 3 and 4)."""
 
     @classmethod
     def from_float(
@@ -35,21 +25,6 @@ class QuantWindowMSA(QuantModule, FloatWindowMSA):
         layer = cls(config)
         layer.adopt(module)
         return layer
-
-    def __init__(self, config: LayerConfig) -> None:
-        super().__init__(config)
-        static = partial(
-            StaticQuantizer, config.a_bits, config.strict_zero_point
-        )
-        self.q_quantizer = static()
-        self.k_quantizer = static()
-        self.v_quantizer = static()
-        self.softmax_quantizer = softmax_quantizer(
-            config.method,
-            config.a_bits,
-            config.groups,
-            config.strict_zero_point,
-        )
 
     def quantize_qkv(self, qkv: Tensor, tokens: int | None = None) -> Tensor:
         """Quantizes Q, K and V in place, in one pass.
@@ -86,14 +61,6 @@ class QuantWindowMSA(QuantModule, FloatWindowMSA):
                 torch.ones_like(scale) if on_grid else None,
             )
         return qkv
-
-    def on_grid(self, x: Tensor) -> bool:
-        """Whether both products can be taken over integers.
-
-        Args:
-            x (Tensor): For device and dtype.
-        """
-        return attention_on_grid(self, x)
 
     def attend(
         self,

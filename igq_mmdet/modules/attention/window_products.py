@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ...kernels.library import AttentionStruct, Library
 from ...kernels.memory import empty
-from ...quantizers import StaticQuantizer, max_code, softmax_codes
+from ...methods import StaticQuantizer
+from ...quantizers import max_code, softmax_codes
 from .window_attention import QuantWindowMSA
 
 BLOCK = 1 << 19  # values of the windows taken at a time

@@ -6,18 +6,13 @@ from torch import Tensor
 from ...kernels import library
 from ...kernels.library import CodesStruct
 from ...quantizers import (
-    ChannelGroupQuantizer,
-    FixedGroupQuantizer,
+    ActivationQuantizer,
     dequantize_weight,
     fake_quantize,
     max_code,
 )
 from ..workspace import workspace
 from .rescale import rescale
-
-GroupQuantizer = ChannelGroupQuantizer | FixedGroupQuantizer
-# for isinstance: torch.compile knows no unions
-GROUP_QUANTIZERS = (ChannelGroupQuantizer, FixedGroupQuantizer)
 
 # Tokens multiplied at a time where there are no kernels.
 ROWS = 1024
@@ -28,7 +23,7 @@ ROWS = 1024
 def grouped_product(
     values: Tensor,
     counted: Tensor,
-    quantizer: GroupQuantizer,
+    quantizer: ActivationQuantizer,
     weight: tuple[Tensor, Tensor, Tensor],
     bias: Tensor | None,
     out: Tensor,
@@ -43,7 +38,7 @@ def grouped_product(
         values (Tensor): Tokens of one instance, float32 on a CPU,
             contiguous, (N, K).
         counted (Tensor): Those statistics are taken from, (M, K).
-        quantizer (GroupQuantizer): Of the input.
+        quantizer (ActivationQuantizer): Of the input, in form ``grouped``.
         weight (tuple[Tensor, Tensor, Tensor]): Codes, uint8, (D, K), their
             scale and zero point, (D, 1).
         bias (Tensor, optional): (D,).
@@ -81,7 +76,7 @@ def grouped_product(
 def _in_torch(
     values: Tensor,
     groups: Tensor,
-    quantizer: GroupQuantizer,
+    quantizer: ActivationQuantizer,
     weight: tuple[Tensor, Tensor, Tensor],
     out: Tensor,
 ) -> None:

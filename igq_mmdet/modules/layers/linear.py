@@ -10,14 +10,11 @@ from torch import Tensor, nn
 from ...kernels import runs_here
 from ...kernels.memory import empty
 from ...methods import METHODS, input_quantizer
-from ...quantizers import (
-    FoldedQuantizer,
-    fake_quantize,
-)
+from ...quantizers import ActivationQuantizer, fake_quantize
 from ..base import LayerConfig, QuantWeightModule
 from ..instances import Instances, current_instances
 from ..workspace import workspace
-from .grouped_product import GROUP_QUANTIZERS, grouped_product
+from .grouped_product import grouped_product
 from .rescale import rescale
 
 # Tokens multiplied at a time: a block of this many values in and out stays
@@ -32,6 +29,8 @@ class QuantLinear(QuantWeightModule):
     The input is quantized image by image; what an image is, is said by
     :func:`igq_mmdet.modules.instances.instances`.
     """
+
+    grouped_key = 'input_quantizer'
 
     @classmethod
     def from_float(
@@ -56,11 +55,14 @@ class QuantLinear(QuantWeightModule):
             bias = nn.Parameter(weight.new_zeros(weight.shape[0]))
         super().__init__(config, weight, bias)
         self.out_features, self.in_features = weight.shape
-        self.input_quantizer = input_quantizer(
-            config.method,
-            config.a_bits,
-            config.groups,
-            config.strict_zero_point,
+        self.input_quantizer = self.grouped_quantizer(config.groups)
+
+    def grouped_quantizer(self, groups: int) -> ActivationQuantizer:
+        return input_quantizer(
+            self.config.method,
+            self.config.a_bits,
+            groups,
+            self.config.strict_zero_point,
             self.in_features,
         )
 
@@ -71,10 +73,7 @@ class QuantLinear(QuantWeightModule):
             x (Tensor): The input.
         """
         quantizer = self.input_quantizer
-        if (
-            not isinstance(quantizer, GROUP_QUANTIZERS)
-            or quantizer.grid_step is not None
-        ):
+        if quantizer.form != 'grouped':
             return super().on_grid(x)
         # with a step a group that pays on a CPU only
         return self.grid_possible(x) and runs_here(x, quantizer.scale)
@@ -101,7 +100,7 @@ class QuantLinear(QuantWeightModule):
         Returns:
             Tensor: (R, ..., D).
         """
-        if self.input_quantizer.grid_step is None:
+        if self.input_quantizer.form == 'grouped':
             return self.each_image(x, self._step_a_group)
         weight, scale = self.grid_weight().T, self.grid_scale()
         return self.each_image(x, partial(self._common_step, weight, scale))
@@ -172,9 +171,9 @@ class QuantLinear(QuantWeightModule):
         """How images lie in the input, and the input laid out so."""
         layout = current_instances()
         quantizer = self.input_quantizer
-        if isinstance(quantizer, FoldedQuantizer) and quantizer.ready:
+        if quantizer.ready and quantizer.padding is not None:
             # zeros that a block pads in bypass the LayerNorm that was folded
-            x = layout.padded_with(x, quantizer.zero)
+            x = layout.padded_with(x, quantizer.padding)
         if layout.layers_first and x.dim() == 4:
             x = x.transpose(0, 1)
         return layout, x.contiguous()

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from ...quantizers import StaticQuantizer
+from ...methods import StaticQuantizer
 from ..base import LayerConfig, QuantWeightModule, take_over
 
 

@@ -10,8 +10,6 @@ from ...spec import QuantSpec
 from ..table import BOX, MASK
 
 METRICS = {BOX: 'box AP', MASK: 'mask AP', 'top1': 'top-1', 'top5': 'top-5'}
-# from the plainest method to the one that nothing can run
-ORDER = sorted(METHODS, key=lambda m: (m == 'upper_bound', m != 'layerwise'))
 
 
 @dataclass(frozen=True)
@@ -107,10 +105,15 @@ class Cohort:
         def place(item: tuple[str, list[Run]]) -> tuple[Any, ...]:
             setting, (run, *_) = item
             spec = run.spec
-            method = ORDER.index(spec.method)
-            return spec.w_bits, spec.a_bits, method, spec.groups, setting
+            return spec.w_bits, spec.a_bits, _rank(spec), spec.groups, setting
 
         return dict(sorted(found.items(), key=place))
+
+
+def _rank(spec: QuantSpec) -> tuple[bool, int]:
+    """From the plainest method to those that nothing can run."""
+    runnable = METHODS[spec.method].runnable
+    return not runnable, list(METHODS).index(spec.method)
 
 
 def cohort_warnings(cohorts: Sequence[Cohort]) -> list[str]:

@@ -205,7 +205,7 @@ def _setting(
     said += [
         f'{key}={own[key]}'
         for key in own
-        if key not in SAID and own[key] != default[key]
+        if key not in SAID and own[key] != default.get(key)
     ]
     return ', '.join(said)
 

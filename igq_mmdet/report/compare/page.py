@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from statistics import fmean
 
+from ...methods import METHODS
 from .bars import bar_chart
 from .cohort import METRICS, Cohort, cohort_warnings
 from .gallery import Gallery, gallery_html
@@ -156,7 +157,7 @@ def _tiles(cohort: Cohort) -> str:
     settings = {
         setting: runs
         for setting, runs in cohort.settings().items()
-        if runs[0].spec.method != 'upper_bound'
+        if METHODS[runs[0].spec.method].runnable
     } or cohort.settings()
     tiles = []
     for key in cohort.metrics:

@@ -10,6 +10,7 @@ from igq_mmdet.modules import QuantShiftWindowMSA, QuantWindowMSA
 from igq_mmdet.modules.attention.float_window_attention import (
     FloatWindowMSA,
 )
+from igq_mmdet.observers import ChannelRanges, Histogram, RowMaxima
 
 pytest.importorskip('mmdet')
 
@@ -147,19 +148,19 @@ def test_padding_is_left_out_of_the_statistics(calibrated):
     real = padding_mask(size, 2)
     assert not real.all()
     # channel ranges: those of the tokens, per image, in both projections
-    qkv = statistics.observers['w_msa.qkv.input_quantizer']['channel_ranges']
+    qkv = statistics.observers['w_msa.qkv.input_quantizer'][ChannelRanges]
     points = [t.view(2, 8) for t in qkv.points()[:2]]
     torch.testing.assert_close(points[0], tokens.amin(1))
     torch.testing.assert_close(points[1], tokens.amax(1))
     proj = seen['proj'][0].view(2, -1, WINDOW**2, 8)[:, real]
     ranges = statistics.observers['w_msa.proj.input_quantizer']
-    lower, upper, _ = ranges['channel_ranges'].points()
+    lower, upper, _ = ranges[ChannelRanges].points()
     torch.testing.assert_close(lower.view(2, 8), proj.amin(1))
     torch.testing.assert_close(upper.view(2, 8), proj.amax(1))
     # softmax rows: of real queries only
     rows = seen['softmax'][1].view(2, -1, 2, WINDOW**2, WINDOW**2)
     rows = rows.transpose(2, 3)[:, real].reshape(-1, WINDOW**2)
-    observer = statistics.observers['w_msa.softmax_quantizer']['row_maxima']
+    observer = statistics.observers['w_msa.softmax_quantizer'][RowMaxima]
     maxima, counts = observer.points()
     assert counts.sum() == len(rows) == 2 * 63 * 2
     found = maxima.repeat_interleave(counts)
@@ -168,7 +169,7 @@ def test_padding_is_left_out_of_the_statistics(calibrated):
     # Q, K and V: of tokens only
     values = seen['qkv'][1].view(2, -1, WINDOW**2, 3, 8)[:, real]
     for i, name in enumerate('qkv'):
-        observer = statistics.observers[f'w_msa.{name}_quantizer']['histogram']
+        observer = statistics.observers[f'w_msa.{name}_quantizer'][Histogram]
         assert observer.counts.sum() == 2 * 63 * 8
         part = values[:, :, i]
         assert observer.minimum == pytest.approx(part.min().item())

@@ -1,14 +1,18 @@
-"""One quantizer for a whole tensor, bounds fixed at calibration."""
+"""``layerwise``: one quantizer for a whole tensor (method, section 1)."""
+
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from .base import ActivationQuantizer
-from .uniform import fake_quantize
+from ..fitting.percentile import fit_static
+from ..observers import Histogram
+from ..quantizers import ActivationQuantizer, FitSettings, fake_quantize
+from .base import METHODS, Method
 
 
 class StaticQuantizer(ActivationQuantizer):
-    """Per-tensor quantizer (method, section 1, static activations).
+    """Per-tensor quantizer, bounds fixed at calibration.
 
     Args:
         bits (int): Width of a code in bits.
@@ -17,7 +21,8 @@ class StaticQuantizer(ActivationQuantizer):
             Defaults to False.
     """
 
-    observes = 'histogram'
+    observes: ClassVar[Any] = Histogram
+    form = 'common_step'
 
     def __init__(
         self,
@@ -28,12 +33,27 @@ class StaticQuantizer(ActivationQuantizer):
         super().__init__(bits, 1, strict_zero_point)
         self.nonnegative = nonnegative
 
+    def fit(
+        self, observer: Histogram, settings: FitSettings
+    ) -> tuple[Tensor, ...]:
+        """The percentile with the least squared error."""
+        return fit_static(
+            *observer.values(),
+            self.bits,
+            settings.static_percentiles,
+            self.nonnegative,
+            self.strict_zero_point,
+        )
+
     @property
-    def grid_step(self) -> Tensor | None:
+    def grid_step(self) -> Tensor:
         return self.scale
 
     def grid(self, counted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return self.scale, self.zero_point, torch.ones_like(self.scale)
+
+    def row_steps(self) -> tuple[Tensor, Tensor]:
+        return self.scale[:0], self.scale
 
     def integers(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         """A tensor as ``q - z``.
@@ -75,3 +95,16 @@ class StaticQuantizer(ActivationQuantizer):
         return fake_quantize(
             rows, self.scale, self.zero_point, self.bits
         ).view(x.shape)
+
+
+@METHODS.register_module('layerwise')
+class Layerwise(Method):
+    """One scale and zero point a layer, as in plain static quantization."""
+
+    def inputs(
+        self, bits: int, groups: int, strict: bool, channels: int
+    ) -> StaticQuantizer:
+        return StaticQuantizer(bits, strict)
+
+    def rows(self, bits: int, groups: int, strict: bool) -> StaticQuantizer:
+        return StaticQuantizer(bits, strict, nonnegative=True)

@@ -1,15 +1,39 @@
-"""Fits groups whose steps are multiples of one (method, section 8)."""
+"""``igq_integral``: groups whose steps are multiples of one (section 8).
+
+An extension, never to be called IGQ: ``m_{g(c)} * code`` is a byte, so a
+layer is one integer product whatever the grouping of an image. A softmax
+row lies in one group, so that any scale leaves the product with V integer:
+rows need no common step and are those of ``igq``.
+"""
 
 import torch
 from torch import Tensor
 
-from ..quantizers import max_code, max_multiple, round_base
-from .kmeans import MAX_ROUNDS, fit_groups
+from ..fitting.kmeans import MAX_ROUNDS, fit_groups
+from ..observers import ChannelRanges
+from ..quantizers import ActivationQuantizer, FitSettings, max_code
+from .base import METHODS
+from .igq import IGQ, ChannelGroupQuantizer
 
+# s_0 keeps this many bits of mantissa, so that every m_i * s_0 is exact in
+# float32.
+BASE_MANTISSA = 16
 CANDIDATES = 96  # base steps tried on the groups that k-means found
 FINALISTS = 8  # base steps for which the groups are fitted anew
 # |z| stays under 2**24, so that float32 holds every code exactly
 MIN_RELATIVE_STEP = 2.0**-16
+
+
+def max_multiple(bits: int) -> int:
+    """The largest m for which ``m * code`` is an unsigned byte."""
+    return 255 // max_code(bits)
+
+
+def round_base(scale: Tensor) -> Tensor:
+    """The nearest base step, of ``BASE_MANTISSA`` bits, same shape."""
+    mantissa, exponent = torch.frexp(scale)
+    steps = 2.0**BASE_MANTISSA
+    return torch.ldexp(torch.round(mantissa * steps) / steps, exponent)
 
 
 def fit_integral(
@@ -155,3 +179,91 @@ def _moments(
         0, member, points * often[:, None]
     )
     return mass[None], (sums / mass.clamp(min=1)[:, None])[None]
+
+
+class IntegralGroupQuantizer(ChannelGroupQuantizer):
+    """Channel groups with ``s_i = m_i * s_0``, m_i at most 255 / (2^b - 1).
+
+    Attributes:
+        base_scale (Tensor): s_0, (1,), float32.
+        multiple (Tensor): m_i, (G,), float32 with integers.
+    """
+
+    form = 'common_step'
+    base_scale: Tensor
+    multiple: Tensor
+
+    def __init__(
+        self, bits: int, groups: int, strict_zero_point: bool = False
+    ) -> None:
+        super().__init__(bits, groups, strict_zero_point)
+        self.register_buffer('base_scale', torch.ones(1))
+        self.register_buffer('multiple', torch.ones(groups), persistent=False)
+
+    def fit(
+        self, observer: ChannelRanges, settings: FitSettings
+    ) -> tuple[Tensor, ...]:
+        """See :func:`fit_integral`."""
+        lower, upper, counts = observer.points()
+        return fit_integral(
+            lower,
+            upper,
+            self.groups,
+            self.bits,
+            self.strict_zero_point,
+            settings.m_step,
+            counts,
+        )
+
+    def set_bounds(
+        self, lower: Tensor, upper: Tensor, base_scale: Tensor | None = None
+    ) -> None:
+        """Fixes the bounds and the step they are multiples of.
+
+        Args:
+            lower (Tensor): ``-z_i * m_i * s_0``, (G,).
+            upper (Tensor): ``(2^b - 1 - z_i) * m_i * s_0``, (G,).
+            base_scale (Tensor, optional): s_0 from :func:`round_base`,
+                (1,). Defaults to the one it has.
+        """
+        if base_scale is not None:
+            self.base_scale.copy_(base_scale)
+        super().set_bounds(lower, upper)
+
+    @property
+    def grid_step(self) -> Tensor:
+        return self.base_scale
+
+    def grid(self, counted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        groups = self.assign(counted)
+        return (
+            self.scale[groups],
+            self.zero_point[groups],
+            self.multiple[groups],
+        )
+
+    def largest_factor(self) -> int:
+        return int((self._reach() * self.multiple.double()).max())
+
+    def refresh(self) -> None:
+        """Recovers the integers m_i and z_i from the bounds and s_0."""
+        top = max_code(self.bits)
+        span = (self.upper.double() - self.lower.double()) / top
+        multiple = torch.round(span / self.base_scale.double())
+        self.multiple.copy_(multiple.clamp_(1, max_multiple(self.bits)))
+        self.scale.copy_(self.multiple * self.base_scale)
+        zero_point = torch.round(-self.lower.double() / self.scale.double())
+        if self.strict_zero_point:
+            zero_point.clamp_(0, top)
+        self.zero_point.copy_(zero_point)
+        self.ready = True
+
+
+@METHODS.register_module('igq_integral')
+class IGQIntegral(IGQ):
+    """Like ``igq``, with group steps that are multiples of one."""
+
+    def inputs(
+        self, bits: int, groups: int, strict: bool, channels: int
+    ) -> ActivationQuantizer:
+        return IntegralGroupQuantizer(bits, groups, strict)

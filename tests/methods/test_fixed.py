@@ -2,7 +2,8 @@
 
 import torch
 
-from igq_mmdet.quantizers import FixedGroupQuantizer, fake_quantize, qparams
+from igq_mmdet.methods.fixed import FixedGroupQuantizer
+from igq_mmdet.quantizers import fake_quantize, qparams
 
 
 def test_each_channel_is_quantized_by_its_own_group(rand):

@@ -9,16 +9,17 @@ from torch import nn
 import igq_mmdet as igq
 from igq_mmdet.calibration import collect, fit
 from igq_mmdet.fitting.percentile import order_statistic
-from igq_mmdet.fitting.repq import fit_channels, fit_log_sqrt2, fold
-from igq_mmdet.modules import QuantLinear
-from igq_mmdet.observers.channel_histogram import ChannelHistogram
-from igq_mmdet.quantizers import (
+from igq_mmdet.methods.layerwise import StaticQuantizer
+from igq_mmdet.methods.repq import (
     FoldedQuantizer,
     LogSqrt2Quantizer,
-    StaticQuantizer,
-    fake_quantize,
-    qparams,
+    RepQ,
+    fit_channels,
+    fit_log_sqrt2,
 )
+from igq_mmdet.modules import QuantLinear
+from igq_mmdet.observers.channel_histogram import ChannelHistogram
+from igq_mmdet.quantizers import fake_quantize, qparams
 from tests import oracle
 
 timm_block = pytest.importorskip('timm.models.vision_transformer').Block
@@ -64,7 +65,7 @@ def test_codes_are_those_of_a_quantizer_a_channel(block, rand, bits, strict):
     )
     histogram = statistics.observers['mlp.fc1.input_quantizer']
     lower, upper = fit_channels(
-        histogram['channel_histogram'],
+        histogram[ChannelHistogram],
         bits,
         igq.QuantSpec().static_percentiles,
         strict,
@@ -195,4 +196,4 @@ def test_fold_wants_a_layer_that_is_not_frozen(config):
     layer = QuantLinear.from_float(nn.Linear(3, 2), config(method='repq'))
     layer.freeze()
     with pytest.raises(AssertionError):
-        fold(nn.LayerNorm(3), layer, torch.zeros(3), torch.ones(3))
+        RepQ().fold(nn.LayerNorm(3), layer, torch.zeros(3), torch.ones(3))

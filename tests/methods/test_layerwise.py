@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from igq_mmdet.quantizers import StaticQuantizer
+from igq_mmdet.methods.layerwise import StaticQuantizer
 from tests import oracle
 
 

@@ -3,13 +3,13 @@ import torch
 
 import igq_mmdet as igq
 from igq_mmdet.calibration import fit_groups
-from igq_mmdet.fitting.integral import fit_integral
-from igq_mmdet.quantizers import (
-    ChannelGroupQuantizer,
+from igq_mmdet.methods.igq import ChannelGroupQuantizer
+from igq_mmdet.methods.igq_integral import (
     IntegralGroupQuantizer,
-    StaticQuantizer,
+    fit_integral,
     max_multiple,
 )
+from igq_mmdet.methods.layerwise import StaticQuantizer
 
 
 def fitted(lower, upper, groups, bits, strict=False):

@@ -4,15 +4,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igq_mmdet.quantizers import (
-    ChannelBoundQuantizer,
-    ChannelGroupQuantizer,
-    StaticQuantizer,
-    assign_channels,
-    fake_quantize,
-    qparams,
-    quantize,
-)
+from igq_mmdet.methods.igq import ChannelGroupQuantizer, assign_channels
+from igq_mmdet.methods.layerwise import StaticQuantizer
+from igq_mmdet.methods.upper_bound import ChannelBoundQuantizer
+from igq_mmdet.quantizers import fake_quantize, qparams, quantize
 from tests import oracle
 
 value = st.floats(-30, 30, width=32)

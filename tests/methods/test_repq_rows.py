@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from igq_mmdet.quantizers import LogSqrt2Quantizer
+from igq_mmdet.methods.repq import LogSqrt2Quantizer
 
 
 def make(scale, bits):

@@ -6,7 +6,7 @@ from torch import nn
 
 import igq_mmdet as igq
 from igq_mmdet.calibration import collect, fit
-from igq_mmdet.fitting.fixed_groups import fit_fixed
+from igq_mmdet.methods.fixed import fit_fixed
 
 
 def calibrated(images, **spec):

@@ -5,13 +5,10 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from igq_mmdet.quantizers import (
-    RowBoundQuantizer,
-    RowGroupQuantizer,
-    StaticQuantizer,
-    quantize,
-)
-from igq_mmdet.quantizers.row_group import group_edges
+from igq_mmdet.methods.igq import RowGroupQuantizer, group_edges
+from igq_mmdet.methods.layerwise import StaticQuantizer
+from igq_mmdet.methods.upper_bound import RowBoundQuantizer
+from igq_mmdet.quantizers import quantize
 from tests import oracle
 
 unit = st.floats(0, 1, width=32)

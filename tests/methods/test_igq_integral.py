@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from igq_mmdet.quantizers import (
+from igq_mmdet.methods.igq_integral import (
     IntegralGroupQuantizer,
-    max_code,
     max_multiple,
     round_base,
 )
+from igq_mmdet.quantizers import max_code
 from igq_mmdet.quantizers.uniform import column_bounds
 from tests import oracle
 
