@@ -1,4 +1,5 @@
 """Groups of each layer under a BOP budget, and what each layer costs.
 
-Imports: calibration, errors, files, inspection, modules, quantizers, spec.
+Imports: calibration, errors, files, inspection, methods, modules, quantizers,
+spec.
 """

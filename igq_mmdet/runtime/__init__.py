@@ -1,6 +1,6 @@
 """Faster ways to compute the same numbers.
 
-Imports: errors, kernels, modules, quantizers.
+Imports: errors, kernels, methods, modules, quantizers.
 """
 
 from ..kernels.library import library

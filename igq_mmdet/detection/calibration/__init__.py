@@ -1,6 +1,5 @@
 """How a detector is calibrated and its layers are allocated.
 
 Imports: allocation, calibration, checkpoints, detection.data,
-detection.models, errors, field_checks, jobs, modules, quantizers, registry,
-spec.
+detection.models, errors, field_checks, jobs, modules, registry, spec.
 """
