@@ -14,6 +14,7 @@ from ..calibration.collect import Forward, Statistics, call, collect
 from ..calibration.fit import fit, freeze
 from ..files.results_file import ResultsFile, digest
 from ..inspection.cost import layer_cost
+from ..modes import in_ordinary_modes
 from ..spec import QuantSpec
 from .divergence import Predict, divergence, predict_classes
 from .integer_program import choose_groups
@@ -66,6 +67,7 @@ class Allocation:
         return data
 
 
+@in_ordinary_modes
 def allocate(
     model: nn.Module,
     spec: QuantSpec,

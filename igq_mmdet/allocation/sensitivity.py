@@ -189,7 +189,6 @@ def noise_of(
             layer = layers[item.layer]
             if item.kind == WEIGHTS:
                 assert isinstance(layer, QuantWeightModule)
-                assert layer.weight is not None
                 noise.add(layer.weight, _rounded(layer))
                 continue
             for quantizer in _quantizers(layer, item.kind):

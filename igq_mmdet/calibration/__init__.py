@@ -1,6 +1,6 @@
 """Collecting statistics, fitting groups, freezing weights.
 
-Imports: errors, fitting, methods, modules, observers, spec.
+Imports: errors, fitting, methods, modes, modules, observers, spec.
 """
 
 from ..fitting.kmeans import Groups, fit_groups

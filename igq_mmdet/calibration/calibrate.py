@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from ..modes import in_ordinary_modes
 from ..modules.plan import make_plan
 from ..modules.swap import swap_
 from ..spec import QuantSpec
@@ -13,6 +14,7 @@ from .collect import Forward, Statistics, call, collect
 from .fit import fit, freeze
 
 
+@in_ordinary_modes
 def quantize(model: nn.Module, spec: QuantSpec) -> nn.Module:
     """Copies a float model and swaps in quantized layers.
 
@@ -35,6 +37,7 @@ def quantize(model: nn.Module, spec: QuantSpec) -> nn.Module:
     return qmodel
 
 
+@in_ordinary_modes
 def calibrate(
     model: nn.Module, batches: Iterable[Any], forward: Forward = call
 ) -> Statistics:

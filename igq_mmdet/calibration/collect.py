@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CalibrationError
+from ..modes import in_ordinary_modes
 from ..modules.base import QuantModule, Workload
 from ..modules.swap import quantized_layers
 from ..observers import Observer
@@ -113,6 +114,7 @@ def collect(
     return statistics
 
 
+@in_ordinary_modes
 def collect_share(
     model: nn.Module,
     batches: Iterable[Any],

@@ -3,6 +3,7 @@
 from torch import nn
 
 from ..methods import METHODS
+from ..modes import in_ordinary_modes
 from ..modules.base import QuantWeightModule, Workload
 from ..modules.norm_pairs import norm_pairs
 from ..modules.swap import quantized_layers
@@ -10,6 +11,7 @@ from ..spec import QuantSpec
 from .collect import Statistics
 
 
+@in_ordinary_modes
 def fit(model: nn.Module, statistics: Statistics) -> None:
     """Sets the bounds of every quantizer; all of them or none.
 
@@ -50,6 +52,7 @@ def _per_image(workload: Workload, images: int) -> Workload:
     return Workload(workload.calls, sizes)
 
 
+@in_ordinary_modes
 def freeze(model: nn.Module) -> None:
     """Turns every quantized weight into codes and drops the float one."""
     for layer in quantized_layers(model).values():

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError, SpecError
+from ..modes import in_ordinary_modes
 from ..modules.base import QuantModule, QuantWeightModule, Workload
 from ..modules.plan import make_plan
 from ..modules.swap import quantized_layers, swap_
@@ -43,6 +44,7 @@ def save(
     return write(Path(path), packed(model, info))
 
 
+@in_ordinary_modes
 def packed(
     model: nn.Module, info: Mapping[str, Any] | None = None
 ) -> QuantCheckpoint:
@@ -78,6 +80,7 @@ def packed(
     return in_memory(_packed_state(model), spec, content)
 
 
+@in_ordinary_modes
 def stored_bytes(model: nn.Module) -> int:
     """Bytes that the tensors of a frozen model take in a file.
 
@@ -106,6 +109,7 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     return restore(model, read(path))
 
 
+@in_ordinary_modes
 def restore(model: nn.Module, checkpoint: QuantCheckpoint) -> nn.Module:
     """The second half of :func:`load`, from a file read already.
 

@@ -1,4 +1,4 @@
 """What a model is made of: parts, cost, coverage, families.
 
-Imports: calibration, errors, methods, modules, quantizers.
+Imports: calibration, errors, methods, modes, modules, quantizers.
 """

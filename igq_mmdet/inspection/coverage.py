@@ -15,6 +15,7 @@ from torch import nn
 
 from ..calibration.collect import Forward, call
 from ..errors import SpecError
+from ..modes import in_ordinary_modes
 from ..modules.base import QuantModule
 from ..modules.plan import part_of, selected
 from ..modules.swap import quantized_layers
@@ -145,6 +146,7 @@ def _call(model: nn.Module, batch: Any) -> Any:
     return model(*args, **kwargs)
 
 
+@in_ordinary_modes
 def traced_coverage(
     model: nn.Module, batches: Iterable[Any], forward: Forward = call
 ) -> Coverage:

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from ..methods import METHODS
+from ..modes import in_ordinary_modes
 from ..modules.base import QuantModule, QuantWeightModule
 from ..modules.swap import quantized_layers
 from .columns import format_rows
@@ -97,6 +98,7 @@ def _figures(cost: Cost) -> tuple[str, ...]:
     )
 
 
+@in_ordinary_modes
 def summary(model: nn.Module) -> Summary:
     """Layers, bits, MACs, BOPs and bytes of each part.
 

@@ -256,7 +256,7 @@ class RepQ(Method):
         float.
         """
         weight = layer.weight
-        assert weight is not None, 'a frozen layer cannot take scales'
+        assert not layer.frozen, 'a frozen layer cannot take scales'
         r1, shift = layer.input_quantizer.set_channel_bounds(lower, upper)
         norm.weight.copy_(norm.weight.double() / r1)
         norm.bias.copy_((norm.bias.double() + shift) / r1)

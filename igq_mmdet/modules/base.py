@@ -125,6 +125,8 @@ class QuantWeightModule(QuantModule):
 
     Attributes:
         channel_axis (int): The axis of the weight's output channels.
+        weight (Tensor): Float; once frozen what the codes stand for, made
+            anew at each access.
         weight_codes (Tensor): uint8, shape of the weight, once frozen.
         weight_scale (Tensor): (D, 1), float32, once frozen.
         weight_zero_point (Tensor): (D, 1), float32, once frozen.
@@ -140,13 +142,18 @@ class QuantWeightModule(QuantModule):
         self, config: LayerConfig, weight: Tensor, bias: Tensor | None
     ) -> None:
         super().__init__(config)
-        self.weight: Tensor | None = weight
+        self.weight = weight
         self.bias = bias
+
+    def __getattr__(self, name: str) -> Any:
+        if name == 'weight' and self.frozen:
+            return self.effective_weight()
+        return super().__getattr__(name)
 
     @property
     def frozen(self) -> bool:
         """Whether the weight is held as codes."""
-        return self.weight is None
+        return 'weight_codes' in self.__dict__.get('_buffers', ())
 
     def _rows(self, weight: Tensor) -> Tensor:
         """The weight with one row an output channel, (D, K)."""
@@ -171,7 +178,6 @@ class QuantWeightModule(QuantModule):
         Returns:
             tuple[Tensor, Tensor, Tensor]: What :meth:`adopt_codes` takes.
         """
-        assert self.weight is not None
         weight = self.weight.detach()
         codes, scale, zero_point = ROUNDINGS.build(self.config.weights)(
             self._rows(weight), self.config, hessian
@@ -180,7 +186,7 @@ class QuantWeightModule(QuantModule):
 
     def freeze(self, hessian: Tensor | None = None) -> None:
         """Replaces the float weight by codes, see :meth:`rounded`."""
-        if self.weight is not None:
+        if not self.frozen:
             self.adopt_codes(*self.rounded(hessian))
 
     def adopt_codes(
@@ -193,14 +199,14 @@ class QuantWeightModule(QuantModule):
             scale (Tensor): (D, 1).
             zero_point (Tensor): (D, 1).
         """
-        self.weight = None
+        del self.weight
         self.register_buffer('weight_codes', codes)
         self.register_buffer('weight_scale', scale)
         self.register_buffer('weight_zero_point', zero_point)
 
     def frozen_like(self) -> None:
         """Takes the shape of a frozen layer; values are to be loaded."""
-        if self.weight is None:
+        if self.frozen:
             return
         channels = self._rows(self.weight).shape[0]
         column = self.weight.new_zeros(channels, 1, dtype=torch.float32)
@@ -233,7 +239,7 @@ class QuantWeightModule(QuantModule):
 
     def effective_weight(self) -> Tensor:
         """The weight that is multiplied: float, or dequantized codes."""
-        if self.weight is not None:
+        if not self.frozen:
             return self.weight
         return self.values_of(
             self.weight_codes, self.weight_scale, self.weight_zero_point

@@ -11,7 +11,20 @@ Mixin = TypeVar('Mixin', bound=nn.Module)
 @cache
 def _variant_class(mixin: Any, kind: Any) -> Any:
     name = f'{mixin.__name__}[{kind.__name__}]'
-    return type(name, (mixin, kind), {'__module__': mixin.__module__})
+    members = {'__module__': mixin.__module__, '__reduce_ex__': _reduce}
+    return type(name, (mixin, kind), members)
+
+
+def _empty(mixin: Any, kind: Any) -> Any:
+    made = _variant_class(mixin, kind)
+    return made.__new__(made)
+
+
+def _reduce(module: Any, protocol: Any) -> Any:
+    """Pickles by the classes it is made of: its own has no address."""
+    mixin, kind = type(module).__bases__
+    _, _, *state = object.__reduce_ex__(module, protocol)
+    return _empty, (mixin, kind), *state
 
 
 def variant(mixin: type[Mixin], module: nn.Module) -> Mixin:

@@ -31,6 +31,7 @@ def workspace(like: Tensor, use: str = 'input') -> Tensor:
         return torch.empty(like.shape, dtype=like.dtype, device=like.device)
     buffer: Tensor | None = getattr(_kept, use, None)
     if buffer is None or buffer.numel() < size:
-        buffer = torch.empty(size, dtype=torch.uint8)
+        with torch.inference_mode(False):  # others will use it outside
+            buffer = torch.empty(size, dtype=torch.uint8, device='cpu')
         setattr(_kept, use, buffer)
     return buffer[:size].view(like.dtype).view(like.shape)

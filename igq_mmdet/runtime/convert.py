@@ -7,6 +7,7 @@ from torch import nn
 
 from ..errors import SpecError
 from ..kernels.library import library
+from ..modes import in_ordinary_modes
 from ..modules.attention.shift_window_attention import QuantShiftWindowMSA
 from ..modules.base import QuantModule, QuantWeightModule
 from ..modules.layers.conv import QuantConv2d
@@ -26,6 +27,7 @@ INTEGER: dict[type, Any] = {
 }
 
 
+@in_ordinary_modes
 def to_integer(model: nn.Module) -> nn.Module:
     """A copy of a model whose layers multiply integer codes, on a CPU.
 

@@ -63,6 +63,14 @@ class IntegerForm(QuantWeightModule):
         own.prepare(cls.integer_weight(layer))
         return own
 
+    def __getstate__(self) -> dict[str, Any]:
+        # it points to memory of this process
+        return {k: v for k, v in self.__dict__.items() if k != 'product'}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.prepare(self.integer_weight(self))
+
     def prepare(self, weight: IntegerWeight) -> None:
         """Makes ``product``, for the kernels of this machine."""
         raise NotImplementedError

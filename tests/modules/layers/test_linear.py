@@ -139,3 +139,17 @@ def test_runs_where_gradients_are_recorded(config, rand):
         expected = model(x)
     assert model[0].bias.requires_grad
     assert torch.equal(model(x), expected)
+
+
+def test_a_frozen_layer_has_the_weight_of_its_codes(config, rand):
+    weight = torch.nn.Parameter(rand(6, 8))
+    layer = QuantLinear(config(), weight)
+    assert layer.weight is weight and not layer.frozen
+    layer.freeze()
+    codes = layer.weight_codes.double()
+    expected = layer.weight_scale * (codes - layer.weight_zero_point)
+    assert torch.allclose(layer.weight.double(), expected.double())
+    assert layer.weight.shape == weight.shape
+    assert layer.weight.dtype is weight.dtype
+    assert 'weight' not in layer.state_dict()
+    assert 'weight' not in dict(layer.named_parameters())
