@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
-import igq_mmdet.engine  # noqa: F401  mmengine reads safetensors with it
+import igq_mmdet.detection  # noqa: F401  mmengine reads safetensors with it
 
 ROOT = Path(__file__).resolve().parents[1]
 

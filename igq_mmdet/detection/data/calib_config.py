@@ -8,7 +8,10 @@ from ...errors import SpecError
 from ...field_checks import checked_fields
 from .calibration_set import CalibrationSet, build_dataset, choose_images
 
-FIELDS = ('dataset', 'num_images', 'seed', 'allow_evaluation', 'parallel')
+FIELDS = (
+    *('dataset', 'num_images', 'seed', 'allow_evaluation', 'where'),
+    'parallel',
+)
 
 
 def calibration_set(
@@ -20,8 +23,9 @@ def calibration_set(
 
     Args:
         calib (Mapping, optional): ``dataset`` (an mmdet dataset config),
-            ``num_images``, ``seed``, ``allow_evaluation`` and
-            ``parallel``, see :func:`calibrates_in_parallel`.
+            ``num_images``, ``seed``, ``allow_evaluation``, ``where``, see
+            :func:`choose_images`, and ``parallel``, see
+            :func:`calibrates_in_parallel`.
         default_dataset (Mapping, optional): The config's own
             ``calib_dataset``, where ``calib`` names none.
         evaluation: The dataset AP is measured on.
@@ -47,6 +51,12 @@ def calibration_set(
         raise SpecError(
             'the calibration dataset must be a config such as '
             f'dict(type=...), got {reprlib.repr(config)}'
+        )
+    where = fields.get('where')
+    if where is not None and not isinstance(where, Mapping):
+        raise SpecError(
+            "calib: where must be fields of images such as dict(kind='x'), "
+            f'got {reprlib.repr(where)}'
         )
     dataset = build_dataset(config, 'calib_dataset')
     return choose_images(dataset, evaluation=evaluation, **fields)

@@ -33,6 +33,8 @@ class Run:
         sqnr (dict[str, dict[str, float]]): dB by layer and what is
             quantized there; may be empty.
         made_with (str): Versions, device and commit.
+        where (dict[str, str]): What the calibration images were restricted
+            to.
     """
 
     source: Path
@@ -49,6 +51,7 @@ class Run:
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
     sqnr: dict[str, dict[str, float]] = field(default_factory=dict)
     made_with: str = ''
+    where: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -148,6 +148,9 @@ def _run(folder: Path, entry: Mapping[str, Any], made_with: str) -> Run:
     name = str(entry.get('name', run_name(spec)))
     calibration = entry['calibration']
     images = tuple(map(str, calibration.get('image_ids', ())))
+    where = {
+        str(k): str(v) for k, v in (calibration.get('where') or {}).items()
+    }
     layers = {str(k): dict(v) for k, v in entry.get('layers', {}).items()}
     for layer in layers.values():
         for field_name in ('order', 'groups'):
@@ -163,7 +166,7 @@ def _run(folder: Path, entry: Mapping[str, Any], made_with: str) -> Run:
     return Run(
         folder,
         name,
-        _setting(name, spec, entry, len(images)),
+        _setting(name, spec, entry, len(images), where),
         spec,
         _percent(entry['metrics']),
         int(_number(entry, 'bytes')),
@@ -175,6 +178,7 @@ def _run(folder: Path, entry: Mapping[str, Any], made_with: str) -> Run:
         layers,
         sqnr,
         made_with,
+        where,
     )
 
 
@@ -194,7 +198,11 @@ def _made_with(environment: Mapping[str, Any]) -> str:
 
 
 def _setting(
-    name: str, spec: QuantSpec, entry: Mapping[str, Any], images: int
+    name: str,
+    spec: QuantSpec,
+    entry: Mapping[str, Any],
+    images: int,
+    where: Mapping[str, str],
 ) -> str:
     own, default = spec.to_dict(), QuantSpec().to_dict()
     said = [name]
@@ -202,6 +210,7 @@ def _setting(
         said.append('on integers')
     if images > 1:
         said.append(f'{images} calibration images')
+    said += [f'calibrated on {key} {where[key]}' for key in where]
     said += [
         f'{key}={own[key]}'
         for key in own
