@@ -3,6 +3,7 @@
 # never saw. Calibrated, and chosen, on instances_val.json. Run from the
 # project's root.
 _base_ = '../demo/mask-rcnn_swin-mini_demo.py'
+load_from = 'demo/swin_mini_nuclei.safetensors'
 data_root = 'demo/nuclei/'
 metainfo = dict(classes=('nucleus',))
 image_size = (320, 320)
@@ -52,3 +53,4 @@ val_dataloader = dict(dataset=val_set)
 test_evaluator = dict(ann_file=data_root + 'instances_test.json')
 val_evaluator = dict(ann_file=data_root + 'instances_val.json')
 calib_dataset = val_set
+ap_by = 'kind'  # AP is reported for the images of each kind as well

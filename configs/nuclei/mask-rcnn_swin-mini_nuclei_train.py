@@ -1,6 +1,7 @@
 # Training of the nuclei's detector, first stage: from scratch.
 # demo/train_nuclei.py runs both.
 _base_ = './mask-rcnn_swin-mini_nuclei.py'
+load_from = None
 iters = 2400
 crop_size = (256, 256)
 
