@@ -22,6 +22,7 @@ from ..detection.data.calib_config import calibration_set
 from ..detection.data.calibration_set import CalibrationSet
 from ..detection.data.images_named import worker_errors
 from ..detection.evaluation.ap_by import report_ap_by
+from ..detection.evaluation.class_check import check_classes
 from ..detection.evaluation.evaluation_set import evaluation_set
 from ..detection.evaluation.runner import build_runner, prepare_config
 from ..detection.evaluation.subject import subject
@@ -56,7 +57,8 @@ class Experiment:
 
     Raises:
         SpecError: The config cannot be built or evaluates nothing.
-        DataError: Annotations or images are missing.
+        DataError: Annotations or images are missing, or the detector has
+            other classes.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Experiment:
             self.runner.register_hook(self.progress)
         self.config = config
         self.detector = inner_detector(self.runner.model)
+        check_classes(self.detector, self.evaluation)
         by = report_ap_by(self.runner.test_evaluator, config)
         self.report = Report(subject(config, self.evaluation, by))
         self.integer = False

@@ -29,6 +29,7 @@ from ..calibration.rank_calibration import RankCalibration
 from ..data.calib_config import FIELDS, calibrates_in_parallel, calibration_set
 from ..data.images_named import name_images
 from ..evaluation.ap_by import report_ap_by
+from ..evaluation.class_check import check_classes
 from ..evaluation.evaluate_float import evaluate_float
 from ..evaluation.precise_coco_metric import report_unrounded
 from ..evaluation.subject import subject
@@ -206,6 +207,7 @@ class IGQHook(Hook):
         by = report_ap_by(loop.evaluator, runner.cfg)
         self._subject = subject(runner.cfg, loop.dataloader.dataset, by)
         self._float = inner_detector(runner.model)
+        check_classes(self._float, loop.dataloader.dataset)
         if self.evaluate_float:
             self._float_entry = evaluate_float(runner, loop, self._float)
         evaluation, kept = loop.dataloader.dataset, None
@@ -222,9 +224,8 @@ class IGQHook(Hook):
         runner.logger.info(f'quantized:\n{summary(qmodel)}')
         put_inner_detector(runner, qmodel)
         if kept is not None:
-            name = run_name(qmodel.igq_spec)
             self._kept = kept.evaluation(
-                runner, qmodel, name, self._calibration
+                runner, qmodel, run_name(qmodel.igq_spec), self._calibration
             )
         if self._kept is not None:
             self._kept.start()

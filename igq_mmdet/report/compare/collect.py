@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import DataError, IGQError
 from ...spec import QuantSpec
+from ..by_field import KEY
 from ..report import READING, SCHEMA, run_name
 from .cohort import METRICS, Cohort, Run
 
@@ -121,12 +122,22 @@ def _add(
                 about.get('images'),
                 tuple(map(str, about.get('classes', ()))),
                 key,
+                by=_counts(about.get('by') or {}),
             )
         cohort = cohorts[key]
         cohort.runs.append(run)
         if full and not cohort.full:
             cohort.full, cohort.full_size = full, full_size
         _same_float(cohort, full, path)
+
+
+def _counts(by: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    return {
+        str(field): {
+            str(value): int(_number(counts, value)) for value in counts
+        }
+        for field, counts in by.items()
+    }
 
 
 def _same_float(cohort: Cohort, full: dict[str, float], path: Path) -> None:
@@ -240,11 +251,14 @@ def _number(data: Mapping[str, Any], key: str) -> float:
 
 
 def _percent(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Main metrics in percent: mAP comes as a share, top-1 does not."""
+    """Main metrics in percent: mAP comes as a share, top-1 does not.
+
+    Those by a field of the images are among them.
+    """
     found = {}
     for key in metrics:
         if key in ('top1', 'top5'):
             found[key] = _number(metrics, key)
-        elif key.endswith('mAP'):
+        elif key.endswith('mAP') or KEY.fullmatch(key):
             found[key] = 100 * _number(metrics, key)
     return found
