@@ -1,4 +1,4 @@
-"""The nuclei from the command line: weights, kinds, and what is refused."""
+"""tools/ptq_coco.py on the nuclei: weights, kinds, and what is refused."""
 
 import json
 
