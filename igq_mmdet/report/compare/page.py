@@ -245,7 +245,7 @@ def _table(cohort: Cohort) -> str:
 
 
 def _by_field(cohort: Cohort) -> str:
-    """Like the figures' titles, so that a reader finds what it is."""
+    """A table for each field of the images that AP is reported by."""
     return ''.join(
         el(
             'div',
