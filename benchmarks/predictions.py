@@ -47,7 +47,7 @@ def main() -> None:
 
         def keep() -> None:
             experiment.keep()
-            experiment.evaluate(model, 'float', 0)
+            experiment.evaluate(model, 'float', {})
 
         steps = {
             'begin': begin,

@@ -1,6 +1,6 @@
 """Evaluates the paper's ablations on a detector and prints their tables.
 
-Without CONFIG and CHECKPOINT it takes the demo. What is finished is kept in
+Without CONFIG it takes the demo. What is finished is kept in
 --work-dir and not evaluated again.
 """
 
@@ -17,7 +17,6 @@ from igq_mmdet.commands.detector import (
     add_images,
     add_run,
     at_root,
-    check_detector,
     open_experiment,
 )
 
@@ -69,7 +68,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_run(parser, 'work_dirs/ablate', 'ablation.json')
     parser.add_argument('--quiet', action='store_true', help='only tables')
     args = parser.parse_args(argv)
-    check_detector(parser, args)
     if args.seeds < 1:
         parser.error('--seeds must be at least 1')
     return args

@@ -1,6 +1,6 @@
 """Quantizes an mmdet detector and reports its AP beside float.
 
-Without CONFIG and CHECKPOINT it runs the demo that ships with the project.
+Without CONFIG it runs the demo that ships with the project.
 """
 
 import argparse
@@ -14,10 +14,13 @@ from igq_mmdet.commands.command import run_command
 from igq_mmdet.commands.compared import named_settings
 from igq_mmdet.commands.detector import (
     add_detector,
+    add_draws,
     add_images,
     add_layers,
     add_run,
     at_root,
+    draw_text,
+    draws,
     layers_of,
     open_experiment,
 )
@@ -39,6 +42,8 @@ IN_FILE = (
     'exclude',
     'calib_images',
     'calib_on_eval',
+    'calib_where',
+    'calib_each',
     'seed',
 )
 
@@ -54,14 +59,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     add_layers(parser)
     add_images(parser)
-    parser.add_argument(
-        '--seed',
-        type=int,
-        nargs='+',
-        default=[0],
-        help='of the calibration images; with several, every setting is '
-        'evaluated for each and mean and spread are printed',
-    )
+    add_draws(parser)
     add_run(parser, 'work_dirs/ptq', 'igq_report.json')
     parser.add_argument(
         '--resume',
@@ -140,12 +138,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     shown.add_argument('--quiet', action='store_true', help='only the table')
     args = parser.parse_args(argv)
-    if args.config and not (args.checkpoint or args.load):
-        parser.error('CONFIG needs a CHECKPOINT, or --load FILE')
     if args.load and (args.compare or args.save):
         parser.error('--load evaluates one file; leave --compare and --save')
-    if args.save and (len(args.seed) > 1 or args.compare):
-        parser.error('--save writes one setting: one --seed, no --compare')
+    if args.save and (len(args.seed) > 1 or args.compare or args.calib_each):
+        parser.error(
+            '--save writes one setting: one --seed, no --compare or '
+            '--calib-each'
+        )
     if args.resume and args.no_predictions:
         parser.error('--resume needs predictions; leave --no-predictions out')
     if args.method and args.compare:
@@ -221,14 +220,9 @@ def _run(args: argparse.Namespace) -> None:
             if args.candidates is not None:
                 options['candidates'] = args.candidates
         # all are drawn first: a bad seed shows before hours of evaluation
-        drawn = [
-            experiment.images(args.calib_images, seed, args.calib_on_eval)
-            for seed in dict.fromkeys(args.seed)
-        ]
-        for images in drawn:
+        for images in draws(experiment, args):
             if not args.quiet:
-                ids, seed = list(images.image_ids), images.seed
-                print(f'calibration images {ids}, seed {seed}', flush=True)
+                print(draw_text(images), flush=True)
             experiment.run_settings(
                 specs, images, args.save, with_float, options
             )

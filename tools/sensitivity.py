@@ -1,6 +1,6 @@
 """Which layer of a detector costs how much when only it is quantized.
 
-Without CONFIG and CHECKPOINT it takes the demo. What is finished is kept in
+Without CONFIG it takes the demo. What is finished is kept in
 --work-dir and not measured again.
 """
 
@@ -17,7 +17,6 @@ from igq_mmdet.commands.detector import (
     add_layers,
     add_run,
     at_root,
-    check_detector,
     open_experiment,
     setting_of,
 )
@@ -48,7 +47,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_run(parser, 'work_dirs/sensitivity', files)
     parser.add_argument('--quiet', action='store_true', help='only tables')
     args = parser.parse_args(argv)
-    check_detector(parser, args)
     return args
 
 

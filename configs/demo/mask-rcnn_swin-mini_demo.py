@@ -4,6 +4,7 @@ _base_ = [
     'mmdet::_base_/models/mask-rcnn_r50_fpn.py',
     'mmdet::_base_/default_runtime.py',
 ]
+load_from = 'demo/swin_mini_mask_rcnn.safetensors'
 data_root = 'demo/'
 image_size = (256, 256)
 

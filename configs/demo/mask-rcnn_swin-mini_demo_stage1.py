@@ -1,6 +1,7 @@
 # Training of the demo's detector, first stage: from scratch, on all 64
 # images (also those it is evaluated on: see demo/README.md).
 _base_ = './mask-rcnn_swin-mini_demo.py'
+load_from = None
 iters = 1000
 crop_size = _base_.image_size
 

@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..report import where_text
 from ..spec import QuantSpec
 
 if TYPE_CHECKING:  # needs mmdet, which --help does not
+    from ..detection.data.calibration_set import CalibrationSet
     from ..studies.experiment import Experiment
 
 # Where configs/ and demo/ lie: the project, or copies in an installation.
 MIM = Path(__file__).resolve().parents[1] / '.mim'
 ROOT = (MIM / 'configs').resolve().parent
 DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
-DEMO_CHECKPOINT = ROOT / 'demo/swin_mini_mask_rcnn.safetensors'
 
 LAYERS = ('parts', 'include', 'exclude')
 SETTING = ('w_bits', 'a_bits', 'groups', 'method')
@@ -24,7 +25,11 @@ SETTING = ('w_bits', 'a_bits', 'groups', 'method')
 def add_detector(parser: argparse.ArgumentParser) -> None:
     """Adds CONFIG and CHECKPOINT; without them the demo is taken."""
     parser.add_argument('config', nargs='?', help='an mmdet 3.x config')
-    parser.add_argument('checkpoint', nargs='?', help='its float weights')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help="its float weights, default the config's load_from",
+    )
 
 
 def add_layers(parser: argparse.ArgumentParser) -> None:
@@ -77,12 +82,63 @@ def add_run(
     parser.add_argument('--threads', type=int, help='of torch')
 
 
-def check_detector(
-    parser: argparse.ArgumentParser, args: argparse.Namespace
-) -> None:
-    """Ends the command line if a config has no weights."""
-    if args.config and not args.checkpoint:
-        parser.error('CONFIG needs a CHECKPOINT')
+def add_draws(parser: argparse.ArgumentParser) -> None:
+    """Adds from which images, and how often, calibration images are drawn."""
+    parser.add_argument(
+        '--calib-where',
+        nargs='+',
+        default=[],
+        metavar='FIELD=VALUE',
+        help='calibrate only on images of which the annotation file says so',
+    )
+    parser.add_argument(
+        '--calib-each',
+        metavar='FIELD',
+        help='calibrate on any images, then on those of each value of this '
+        'field in turn; every setting is evaluated for each',
+    )
+    parser.add_argument(
+        '--seed',
+        type=int,
+        nargs='+',
+        default=[0],
+        help='of the calibration images; with several, every setting is '
+        'evaluated for each and mean and spread are printed',
+    )
+
+
+def draws(
+    experiment: 'Experiment', args: argparse.Namespace
+) -> list['CalibrationSet']:
+    """All draws that were asked for, so that a bad one shows at once.
+
+    Args:
+        experiment (Experiment): Draws from its config's images.
+        args (Namespace): See :func:`add_images` and :func:`add_draws`.
+
+    Returns:
+        list[CalibrationSet]: For each value of ``--calib-each``, each seed.
+    """
+    from ..detection.data.calib_config import each_value
+
+    return [
+        experiment.images(args.calib_images, seed, args.calib_on_eval, where)
+        for where in each_value(
+            experiment.config.get('calib_dataset'),
+            args.calib_where,
+            args.calib_each,
+        )
+        for seed in dict.fromkeys(args.seed)
+    ]
+
+
+def draw_text(images: 'CalibrationSet') -> str:
+    """One line that names the images of a draw."""
+    where = where_text(images.where)
+    ids = list(images.image_ids)
+    return f'calibration images {ids}, seed {images.seed}' + (
+        f', {where}' if where else ''
+    )
 
 
 def layers_of(args: argparse.Namespace) -> dict[str, Any]:
@@ -112,25 +168,29 @@ def at_root(
             setattr(args, name, os.path.abspath(value))
     if args.config is None:
         os.chdir(ROOT)
-        args.config, args.checkpoint = str(DEMO_CONFIG), str(DEMO_CHECKPOINT)
+        args.config = str(DEMO_CONFIG)
 
 
 def open_experiment(
     args: argparse.Namespace, quiet: bool, **options: Any
 ) -> 'Experiment':
-    """The detector that options name, with its float weights if given.
+    """The detector that options name, with its float weights.
 
     Args:
-        args (Namespace): After :func:`at_root`.
+        args (Namespace): After :func:`at_root`; ``checkpoint`` becomes what
+            was loaded, and is empty if ``--load`` needs none.
         quiet (bool): No progress bars.
         **options: Of :class:`Experiment`.
     """
     from ..detection.evaluation.runner import use_threads
-    from ..detection.models.config import load_config
+    from ..detection.models.config import float_weights, load_config
     from ..studies.experiment import Experiment
 
     use_threads(args.threads)
     config = load_config(args.config, args.cfg_options)
+    args.checkpoint = float_weights(
+        config, args.checkpoint, needed=not getattr(args, 'load', None)
+    )
     experiment = Experiment(config, args.work_dir, quiet, **options)
     if args.checkpoint:
         experiment.load_float(args.checkpoint)

@@ -3,6 +3,7 @@
 Imports: checkpoints, errors, files, inspection, methods, version.
 """
 
+from .by_field import where_text
 from .report import SCHEMA, Report, run_name, write_report
 from .table import result_table, result_text
 from .uncovered import uncovered_lines
@@ -14,5 +15,6 @@ __all__ = [
     'result_text',
     'run_name',
     'uncovered_lines',
+    'where_text',
     'write_report',
 ]

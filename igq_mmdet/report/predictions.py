@@ -20,7 +20,9 @@ FOLDER = 'predictions'
 OF = 'of_run'
 
 
-def slug(run_name: str, seed: int = 0) -> str:
+def slug(
+    run_name: str, seed: int = 0, where: Mapping[str, str] | None = None
+) -> str:
     """Start of the file names of a run.
 
     Args:
@@ -28,12 +30,16 @@ def slug(run_name: str, seed: int = 0) -> str:
             ``igq:12 W4A4``.
         seed (int): Of the calibration images. Defaults to 0, which does
             not show.
+        where (Mapping[str, str], optional): What they were restricted to.
 
     Returns:
-        str: Such as ``igq-12-w4a4`` or ``igq-12-w4a4-seed3``.
+        str: Such as ``igq-12-w4a4`` or ``igq-12-w4a4-kind-tissue-seed3``.
     """
-    text = re.sub(r'[^a-z0-9+_]+', '-', run_name.lower()).strip('-')
-    return f'{text}-seed{seed}' if seed else text
+    words = [run_name, *(x for item in (where or {}).items() for x in item)]
+    if seed:
+        words.append(f'seed{seed}')
+    text = ' '.join(words).lower()
+    return re.sub(r'[^a-z0-9+_]+', '-', text).strip('-')
 
 
 def files_of(work_dir: str | os.PathLike[str], slug: str) -> list[Path]:
@@ -156,7 +162,10 @@ class Predictions(Mapping[Any, dict[str, Any]]):
 
 
 def read_predictions(
-    work_dir: str | os.PathLike[str], run_name: str, seed: int = 0
+    work_dir: str | os.PathLike[str],
+    run_name: str,
+    seed: int = 0,
+    where: Mapping[str, str] | None = None,
 ) -> Predictions:
     """Reads what a run predicted.
 
@@ -164,14 +173,19 @@ def read_predictions(
         work_dir (str | PathLike): Where the run's report lies.
         run_name (str): ``float``, or ``name`` of a run in the report.
         seed (int): ``calibration.seed`` of the run. Defaults to 0.
+        where (Mapping[str, str], optional): ``calibration.where``, if it
+            has one.
 
     Raises:
         DataError: There is none, or the files cannot be used.
     """
-    paths = files_of(work_dir, slug(run_name, seed))
+    paths = files_of(work_dir, slug(run_name, seed, where))
     if not paths:
+        said = ''.join(
+            f', {key} {value}' for key, value in (where or {}).items()
+        )
         raise DataError(
             f'{Path(work_dir) / FOLDER}: no predictions of {run_name!r}, '
-            f'seed {seed}'
+            f'seed {seed}{said}'
         )
     return Predictions(paths)

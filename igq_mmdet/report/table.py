@@ -7,6 +7,7 @@ from typing import Any
 
 from ..inspection.columns import format_rows
 from ..methods import METHODS
+from .by_field import field_tables, where_text
 
 BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
 HEADER = (
@@ -61,12 +62,14 @@ def result_text(data: Mapping[str, Any]) -> str:
 
     Returns:
         str: The table of results, means over seeds if settings occur more
-        than once, and lines about allocation and integer execution.
+        than once, AP by fields of the images if there is any, and lines
+        about allocation and integer execution.
     """
-    names = [run['name'] for run in data['runs']]
+    names = [_setting(run) for run in data['runs']]
     blocks = [result_table(data)]
     if len(set(names)) < len(names):
         blocks.append(seed_table(data))
+    blocks += field_tables(data)
     return '\n'.join([*blocks, *allocation_lines(data), *runtime_lines(data)])
 
 
@@ -101,7 +104,7 @@ def seed_table(data: Mapping[str, Any]) -> str:
     """
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for run in data['runs']:
-        runs.setdefault(run['name'], []).append(run)
+        runs.setdefault(_setting(run), []).append(run)
     rows: list[tuple[str, ...]] = [
         ('setting', 'seeds', 'images', 'box AP', 'mask AP')
     ]
@@ -113,6 +116,12 @@ def seed_table(data: Mapping[str, Any]) -> str:
         )
         rows.append((name, str(len(same)), str(len(images)), *spread))
     return format_rows(rows)
+
+
+def _setting(run: Mapping[str, Any]) -> str:
+    """Runs of one setting differ in the seed alone."""
+    where = where_text(run['calibration'].get('where'))
+    return f'{run["name"]}, {where}' if where else run['name']
 
 
 def _spread(values: list[float]) -> str:
@@ -156,8 +165,9 @@ def _row(run: Mapping[str, Any], full: Any) -> tuple[str, ...]:
     if spec['layer_groups']:
         groups += ' alloc'
     parts = spec['parts']
+    where = where_text(run['calibration'].get('where'))
     return (
-        spec['method'],
+        f'{spec["method"]}, {where}' if where else spec['method'],
         f'{spec["w_bits"]}/{spec["a_bits"]}',
         groups,
         parts if isinstance(parts, str) else ','.join(parts),

@@ -21,6 +21,8 @@ from ..detection.calibration.rank_calibration import RankCalibration
 from ..detection.data.calib_config import calibration_set
 from ..detection.data.calibration_set import CalibrationSet
 from ..detection.data.images_named import worker_errors
+from ..detection.evaluation.ap_by import report_ap_by
+from ..detection.evaluation.class_check import check_classes
 from ..detection.evaluation.evaluation_set import evaluation_set
 from ..detection.evaluation.runner import build_runner, prepare_config
 from ..detection.evaluation.subject import subject
@@ -55,7 +57,8 @@ class Experiment:
 
     Raises:
         SpecError: The config cannot be built or evaluates nothing.
-        DataError: Annotations or images are missing.
+        DataError: Annotations or images are missing, or the detector has
+            other classes.
     """
 
     def __init__(
@@ -76,7 +79,9 @@ class Experiment:
             self.runner.register_hook(self.progress)
         self.config = config
         self.detector = inner_detector(self.runner.model)
-        self.report = Report(subject(config, self.evaluation))
+        check_classes(self.detector, self.evaluation)
+        by = report_ap_by(self.runner.test_evaluator, config)
+        self.report = Report(subject(config, self.evaluation, by))
         self.integer = False
         self.calib_parallel = False
         self.kept: KeptRun | None = None
@@ -114,7 +119,11 @@ class Experiment:
         load_float_checkpoint(self.detector, filename)
 
     def images(
-        self, num_images: int, seed: int, allow_evaluation: bool
+        self,
+        num_images: int,
+        seed: int,
+        allow_evaluation: bool,
+        where: Mapping[str, str] | None = None,
     ) -> CalibrationSet:
         """Draws the calibration images from the config's own dataset.
 
@@ -122,11 +131,14 @@ class Experiment:
             num_images (int): How many.
             seed (int): Seed of the draw.
             allow_evaluation (bool): Whether evaluation images may be used.
+            where (Mapping[str, str], optional): What fields of the images
+                must be, such as ``{'kind': 'fluorescence'}``.
         """
         calib = {
             'num_images': num_images,
             'seed': seed,
             'allow_evaluation': allow_evaluation,
+            'where': where,
         }
         return calibration_set(
             calib, self.config.get('calib_dataset'), self.evaluation
@@ -134,7 +146,7 @@ class Experiment:
 
     def run_float(self) -> None:
         """Evaluates the float detector."""
-        metrics, seconds = self.evaluate(self.detector, 'float', 0)
+        metrics, seconds = self.evaluate(self.detector, 'float', {})
         self.report.set_float(metrics, self.float_bytes, seconds)
 
     def run_settings(
@@ -204,15 +216,19 @@ class Experiment:
         self._run(qmodel, loaded.info.get('calibration', {}))
 
     def evaluate(
-        self, model: nn.Module, label: str, seed: int | None = None
+        self,
+        model: nn.Module,
+        label: str,
+        calibration: Mapping[str, Any] | None = None,
     ) -> tuple[dict[str, Any], float]:
         """Runs the test loop on a model.
 
         Args:
             model (nn.Module): A detector, float or quantized.
             label (str): For the progress bar.
-            seed (int, optional): Of the calibration images; with ``kept``,
-                predictions are kept under label and seed.
+            calibration (Mapping, optional): How it was calibrated, empty
+                for the float model; with ``kept``, predictions are kept
+                under label, seed and what images were restricted to.
 
         Returns:
             tuple[dict, float]: Metrics and seconds.
@@ -224,8 +240,8 @@ class Experiment:
             self.progress.label = label
         before, self.runner.model = self.runner.model, model
         kept = None
-        if self.kept is not None and seed is not None:
-            kept = self.kept.evaluation(self.runner, model, label, seed)
+        if self.kept is not None and calibration is not None:
+            kept = self.kept.evaluation(self.runner, model, label, calibration)
         start = time.perf_counter()
         try:
             with worker_errors(), contextlib.redirect_stdout(io.StringIO()):
@@ -267,8 +283,7 @@ class Experiment:
     ) -> None:
         spec: Any = qmodel.igq_spec
         model = to_integer(qmodel) if self.integer else qmodel
-        seed = calibration.get('seed', 0)
-        metrics, seconds = self.evaluate(model, run_name(spec), seed)
+        metrics, seconds = self.evaluate(model, run_name(spec), calibration)
         if not is_main_process():
             return
         run = self.report.add_run(qmodel, metrics, calibration, seconds)

@@ -32,6 +32,18 @@ ELSEWHERE = {
     '.venv/bin/python demo/train.py --work-dir work_dirs/demo_train': (
         'tests/demo/test_demo_training.py'
     ),
+    '.venv/bin/python demo/train_nuclei.py --work-dir '
+    'work_dirs/nuclei_train': 'tests/demo/test_nuclei.py',
+    'python tools/ptq_coco.py configs/nuclei/mask-rcnn_swin-mini_nuclei.py '
+    '--calib-images 8 --compare layerwise,igq:8,igq:12,upper_bound '
+    '--work-dir work_dirs/nuclei': 'tests/tools/test_nuclei.py',
+    'python tools/ptq_coco.py configs/nuclei/mask-rcnn_swin-mini_nuclei.py '
+    '--calib-each kind --calib-images 8 --seed 0 1 2 --compare '
+    'layerwise,igq:8,igq:12,upper_bound --resume --work-dir '
+    'work_dirs/nuclei_kinds --cfg-options '
+    'calib_dataset.ann_file=instances_train.json': (
+        'tests/tools/test_nuclei.py'
+    ),
     'python -m tests.fuzz': 'tests/test_fuzz.py',
     'python -m tests.fuzz --kind checkpoint --cases 20000 --seed 7': (
         'tests/test_fuzz.py'

@@ -101,7 +101,7 @@ def evaluate(folder: Path, shared: str) -> dict[int, Any]:
     experiment = Experiment(config, work_dir, quiet=True)
     experiment.load_float(detector.FLOAT)
     experiment.keep()
-    metrics, _ = experiment.evaluate(experiment.detector, 'float', 0)
+    metrics, _ = experiment.evaluate(experiment.detector, 'float', {})
     if not all(map(math.isfinite, metrics.values())):
         raise Differs(f'metrics {metrics}')
     kept = dict(read_predictions(work_dir, 'float'))

@@ -137,7 +137,7 @@ def _predictions(folder: Path, shared: str, other: bool) -> Any:
     )
     model = changed(shared) if other else experiment.detector
     try:
-        metrics, _ = experiment.evaluate(model, 'float', 0)
+        metrics, _ = experiment.evaluate(model, 'float', {})
     finally:
         experiment.kept = None
     kept = dict(read_predictions(folder, 'float'))

@@ -27,7 +27,6 @@ def ablate():
     [
         (['--bits', '4-4'], "'4-4' is not like 4/4"),
         (['--tables', 'nothing'], 'invalid choice'),
-        (['config.py'], 'CONFIG needs a CHECKPOINT'),
         (['--seeds', '0'], '--seeds must be at least 1'),
     ],
 )

@@ -254,7 +254,6 @@ def test_settings(args, names, tool):
 @pytest.mark.parametrize(
     'args, text',
     [
-        (['c.py'], 'CONFIG needs a CHECKPOINT'),
         (['--load', 'x', '--save', 'y'], '--load evaluates one file'),
         (['--load', 'x', '--w-bits', '8'], 'leave --w-bits'),
         (['--load', 'x', '--calib-images', '2'], 'leave --calib-images'),

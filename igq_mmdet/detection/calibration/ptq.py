@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,7 @@ class CalibrationRecord:
         evaluated (tuple): Ids of those that are evaluated on as well.
         seconds (float): Time of collecting, fitting and freezing.
         sqnr (Mapping, optional): See :func:`layer_sqnr`.
+        where (Mapping[str, str]): See :class:`CalibrationSet`.
     """
 
     image_ids: tuple[Any, ...]
@@ -34,6 +35,7 @@ class CalibrationRecord:
     evaluated: tuple[Any, ...]
     seconds: float
     sqnr: Mapping[str, Mapping[str, float]] | None = None
+    where: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -44,6 +46,8 @@ class CalibrationRecord:
             'evaluation_images': list(self.evaluated),
             'seconds': self.seconds,
         }
+        if self.where:
+            found['where'] = dict(self.where)
         if self.sqnr is not None:
             found['sqnr'] = {k: dict(v) for k, v in self.sqnr.items()}
         return found
@@ -139,6 +143,7 @@ class DetectorCalibration:
             self.images.evaluated,
             seconds,
             sqnr,
+            self.images.where,
         )
         return qmodel, record
 

@@ -1,14 +1,18 @@
 """The ``calib`` entry of hooks and wrappers."""
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import SpecError
 from ...field_checks import checked_fields
 from .calibration_set import CalibrationSet, build_dataset, choose_images
+from .image_fields import dataset_field
 
-FIELDS = ('dataset', 'num_images', 'seed', 'allow_evaluation', 'parallel')
+FIELDS = (
+    *('dataset', 'num_images', 'seed', 'allow_evaluation', 'where'),
+    'parallel',
+)
 
 
 def calibration_set(
@@ -20,8 +24,9 @@ def calibration_set(
 
     Args:
         calib (Mapping, optional): ``dataset`` (an mmdet dataset config),
-            ``num_images``, ``seed``, ``allow_evaluation`` and
-            ``parallel``, see :func:`calibrates_in_parallel`.
+            ``num_images``, ``seed``, ``allow_evaluation``, ``where``, see
+            :func:`choose_images`, and ``parallel``, see
+            :func:`calibrates_in_parallel`.
         default_dataset (Mapping, optional): The config's own
             ``calib_dataset``, where ``calib`` names none.
         evaluation: The dataset AP is measured on.
@@ -48,6 +53,12 @@ def calibration_set(
             'the calibration dataset must be a config such as '
             f'dict(type=...), got {reprlib.repr(config)}'
         )
+    where = fields.get('where')
+    if where is not None and not isinstance(where, Mapping):
+        raise SpecError(
+            "calib: where must be fields of images such as dict(kind='x'), "
+            f'got {reprlib.repr(where)}'
+        )
     dataset = build_dataset(config, 'calib_dataset')
     return choose_images(dataset, evaluation=evaluation, **fields)
 
@@ -68,3 +79,40 @@ def calibrates_in_parallel(calib: Mapping[str, Any] | None) -> bool:
             f'calib: parallel must be True or False, got {parallel!r}'
         )
     return parallel
+
+
+def each_value(
+    config: Mapping[str, Any] | None,
+    where: Sequence[str] = (),
+    field: str | None = None,
+) -> list[dict[str, str]]:
+    """What calibration images are restricted to, one draw after another.
+
+    Args:
+        config (Mapping, optional): The ``calib_dataset``.
+        where (Sequence[str]): ``FIELD=VALUE``, for every draw.
+        field (str, optional): Draw from all images first, then from those
+            of each of its values.
+
+    Returns:
+        list[dict[str, str]]: As ``where`` of :func:`calibration_set`.
+
+    Raises:
+        SpecError: Not ``FIELD=VALUE``.
+        DataError: An image does not have the field.
+    """
+    fixed: dict[str, str] = {}
+    for item in where:
+        key, sign, value = item.partition('=')
+        if not (key and sign and value):
+            raise SpecError(f'--calib-where: {item!r} is not FIELD=VALUE')
+        fixed[key] = value
+    if field is None:
+        return [fixed]
+    if config is None:
+        raise SpecError('--calib-each: the config has no calib_dataset')
+    values = dataset_field(build_dataset(config, 'calib_dataset'), field)
+    return [
+        fixed,
+        *({**fixed, field: one} for one in sorted(set(values.values()))),
+    ]

@@ -5,7 +5,7 @@ import io
 import os
 import reprlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from ...errors import DataError
 from .coco_annotations import check_coco_file
+from .image_fields import dataset_field
 from .images_named import naming
 
 
@@ -28,6 +29,8 @@ class CalibrationSet:
         seed (int): What they were drawn with.
         image_ids (tuple): Their ids.
         evaluated (tuple): Ids of those that are evaluated on as well.
+        where (Mapping[str, str]): What fields of the images were asked to
+            be, such as ``{'kind': 'fluorescence'}``.
     """
 
     dataset: Dataset
@@ -35,6 +38,7 @@ class CalibrationSet:
     seed: int
     image_ids: tuple[Any, ...]
     evaluated: tuple[Any, ...] = ()
+    where: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -99,6 +103,7 @@ def choose_images(
     seed: int = 0,
     evaluation: Any = None,
     allow_evaluation: bool = False,
+    where: Mapping[str, Any] | None = None,
 ) -> CalibrationSet:
     """Draws calibration images without repetition.
 
@@ -109,10 +114,12 @@ def choose_images(
         evaluation: The dataset AP is measured on. Defaults to None.
         allow_evaluation (bool): Whether images of ``evaluation`` may be
             drawn. Defaults to False.
+        where (Mapping, optional): Draw only images whose fields in the
+            annotation file have these values.
 
     Raises:
-        DataError: Too many images asked for, or images of the evaluation
-            drawn without leave.
+        DataError: Too many images asked for, images of the evaluation
+            drawn without leave, or no image like ``where``.
     """
     for name, value in (('number of images', num_images), ('seed', seed)):
         if type(value) is not int or not 0 <= value < 2**63:
@@ -125,15 +132,20 @@ def choose_images(
             'calibration allow_evaluation must be True or False, got '
             f'{reprlib.repr(allow_evaluation)}'
         )
-    if not 1 <= num_images <= len(dataset):
+    where = {key: str(value) for key, value in (where or {}).items()}
+    among = _indices(dataset, where)
+    if not 1 <= num_images <= len(among):
+        like = ''.join(
+            f' with {key} {value!r}' for key, value in where.items()
+        )
         raise DataError(
             f'cannot calibrate on {num_images} images; the calibration set '
-            f'has {len(dataset)}, choose 1 to {len(dataset)}'
+            f'has {len(among)}{like}, choose 1 to {len(among)}'
         )
     drawn = np.random.default_rng(seed).choice(
-        len(dataset), num_images, replace=False
+        len(among), num_images, replace=False
     )
-    indices = tuple(int(index) for index in drawn)
+    indices = tuple(among[index] for index in drawn)
     ids = tuple(_image_id(dataset, index) for index in indices)
     evaluated: tuple[Any, ...] = ()
     if evaluation is not None:
@@ -151,7 +163,7 @@ def choose_images(
             'another calib_dataset, or allow it with --calib-on-eval '
             '(allow_evaluation=True in a config)'
         )
-    return CalibrationSet(dataset, indices, seed, ids, evaluated)
+    return CalibrationSet(dataset, indices, seed, ids, evaluated, where)
 
 
 def image_path(dataset: Any, index: int) -> str:
@@ -163,6 +175,20 @@ def image_path(dataset: Any, index: int) -> str:
     """
     path = str(dataset.get_data_info(index).get('img_path', f'#{index}'))
     return path if '://' in path else os.path.abspath(path)
+
+
+def _indices(dataset: Any, where: Mapping[str, str]) -> list[int]:
+    """Images whose fields have the values asked for."""
+    found = list(range(len(dataset)))
+    for key, value in where.items():
+        values = dataset_field(dataset, key)
+        if value not in values.values():
+            raise DataError(
+                f'calibration where: no image has {key} {value!r}; there are '
+                + ', '.join(map(repr, sorted(set(values.values()))))
+            )
+        found = [i for i in found if values[_image_id(dataset, i)] == value]
+    return found
 
 
 def _image_id(dataset: Any, index: int) -> Any:

@@ -11,7 +11,11 @@ from ..data.calibration_set import image_path
 from ..data.images_named import dataset_parts
 
 
-def subject(config: Any, dataset: Any) -> dict[str, Any]:
+def subject(
+    config: Any,
+    dataset: Any,
+    by: Mapping[str, Mapping[str, int]] | None = None,
+) -> dict[str, Any]:
     """Names detector and images, so that reports can tell them apart.
 
     Paths of the machine do not count: the same images read from another
@@ -20,11 +24,13 @@ def subject(config: Any, dataset: Any) -> dict[str, Any]:
     Args:
         config (Config): What the detector was built from.
         dataset (Dataset): What it is evaluated on.
+        by (Mapping, optional): From :func:`report_ap_by`.
 
     Returns:
         dict: ``config`` (name of its file), ``model`` and ``data``
         (digests of architecture and of images with their preparation),
-        ``images`` (how many) and ``classes``.
+        ``images`` (how many), ``classes`` and, where AP is reported by a
+        field of the images, ``by`` (how many of each value).
     """
     model = config['model']
     filename = getattr(config, 'filename', None)
@@ -42,6 +48,7 @@ def subject(config: Any, dataset: Any) -> dict[str, Any]:
         'data': _digest([names, pipeline]),
         'images': len(names),
         'classes': list(map(str, classes)),
+        **({'by': {key: dict(by[key]) for key in by}} if by else {}),
     }
 
 

@@ -101,7 +101,8 @@ class CalibratedModels:
                 None if found is None else found.to_dict(),
                 lambda: self._apply(chosen),
             )
-        name = slug(run_name(spec), self.calibration.images.seed)
+        images = self.calibration.images
+        name = slug(run_name(spec), images.seed, images.where)
         suffix = '' if allocate is None else '.allocated'
         path = self.folder / f'{name}{suffix}.safetensors'
         made_of = self._made_of(spec, options)

@@ -114,7 +114,8 @@ def evaluator_digest(config: Config) -> str:
         name = evaluator.get('ann_file')
         if name and os.path.isfile(name):
             files.append(hashlib.sha256(Path(name).read_bytes()).hexdigest())
-    return text_digest([evaluators, files])
+    by = [config['ap_by']] if config.get('ap_by') else []
+    return text_digest([evaluators, files, *by])
 
 
 def check_same(

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,11 @@ class KeptRun:
         return CalibratedModels(calibration, self.config, folder, self.resume)
 
     def evaluation(
-        self, runner: Runner, model: nn.Module, run_name: str, seed: int
+        self,
+        runner: Runner,
+        model: nn.Module,
+        run_name: str,
+        calibration: Mapping[str, Any],
     ) -> KeptEvaluation | None:
         """Opens the store of a model's predictions.
 
@@ -91,7 +96,8 @@ class KeptRun:
             runner (Runner): Its test loop is going to run.
             model (nn.Module): What it evaluates.
             run_name (str): ``float``, or of a setting.
-            seed (int): Of the calibration images.
+            calibration (Mapping): Of the model: ``seed`` and ``where`` of
+                its images; empty for the float model.
 
         Returns:
             KeptEvaluation, optional: None where nothing can be kept.
@@ -117,7 +123,14 @@ class KeptRun:
             'images': len(ids),
             'classes': None if classes is None else list(classes),
         }
-        store = PredictionStore(self.work_dir, run_name, seed, identity, info)
+        store = PredictionStore(
+            self.work_dir,
+            run_name,
+            calibration.get('seed', 0),
+            identity,
+            info,
+            calibration.get('where'),
+        )
         if store.finished and not self.quiet and is_main_process():
             self._say(
                 f'{run_name}: {len(store.finished)} of {len(ids)} images '

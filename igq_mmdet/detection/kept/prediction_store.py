@@ -31,6 +31,8 @@ class PredictionStore:
         seed (int): Of the calibration images.
         identity (Mapping[str, str]): From :func:`evaluation_identity`.
         info (Mapping): More for the header.
+        where (Mapping[str, str], optional): What the calibration images
+            were restricted to.
 
     Attributes:
         finished (Mapping): Entries of earlier processes by image id; read
@@ -49,12 +51,14 @@ class PredictionStore:
         seed: int,
         identity: Mapping[str, str],
         info: Mapping[str, Any],
+        where: Mapping[str, str] | None = None,
     ) -> None:
-        name = slug(run_name, seed)
+        name = slug(run_name, seed, where)
         self.header = {
             'schema': SCHEMA,
             'run': run_name,
             'seed': seed,
+            **({'where': dict(where)} if where else {}),
             'digest': text_digest(dict(identity)),
             'of': dict(identity),
             **info,

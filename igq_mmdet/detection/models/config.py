@@ -43,6 +43,33 @@ def load_config(filename: str, options: Sequence[str] = ()) -> Config:
     return config
 
 
+def float_weights(
+    config: Config, checkpoint: str | None = None, needed: bool = True
+) -> str:
+    """Where the float weights of a config are.
+
+    Args:
+        config (Config): Its ``load_from`` names them.
+        checkpoint (str, optional): Those asked for instead.
+        needed (bool): Whether there must be some. Defaults to True.
+
+    Returns:
+        str: Empty where nothing says so and none are needed.
+
+    Raises:
+        SpecError: Nothing says so, or ``load_from`` is no path.
+    """
+    found = checkpoint or config.get('load_from') or ''
+    if not found and needed:
+        raise SpecError(
+            'the config has no load_from to find its float weights by; give '
+            'a CHECKPOINT'
+        )
+    if not isinstance(found, str):
+        raise SpecError(f'load_from must be a path, got {found!r}')
+    return found
+
+
 def check_writable(filename: str) -> None:
     """Finds out before hours of work whether a file can be written.
 

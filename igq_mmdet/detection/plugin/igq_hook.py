@@ -28,6 +28,8 @@ from ..calibration.allocate import allocation_options
 from ..calibration.rank_calibration import RankCalibration
 from ..data.calib_config import FIELDS, calibrates_in_parallel, calibration_set
 from ..data.images_named import name_images
+from ..evaluation.ap_by import report_ap_by
+from ..evaluation.class_check import check_classes
 from ..evaluation.evaluate_float import evaluate_float
 from ..evaluation.precise_coco_metric import report_unrounded
 from ..evaluation.subject import subject
@@ -54,7 +56,9 @@ class IGQHook(Hook):
             out with a quantized checkpoint.
         calib (dict, optional): ``dataset`` (default: the config's
             ``calib_dataset``), ``num_images`` (default 1), ``seed``
-            (default 0), ``allow_evaluation`` (default False),
+            (default 0), ``allow_evaluation`` (default False), ``where``
+            (fields of images in the annotation file, such as
+            ``dict(kind='tissue')``; only such images are drawn),
             ``parallel`` (default False: rank 0 calibrates; True: each
             process on a share of the images, with the same result).
         save (str, optional): Where to write the quantized checkpoint,
@@ -200,8 +204,10 @@ class IGQHook(Hook):
         report_unrounded(loop.evaluator)
         if testing:  # training goes on as it would without the hook
             name_images(loop)
-        self._subject = subject(runner.cfg, loop.dataloader.dataset)
+        by = report_ap_by(loop.evaluator, runner.cfg)
+        self._subject = subject(runner.cfg, loop.dataloader.dataset, by)
         self._float = inner_detector(runner.model)
+        check_classes(self._float, loop.dataloader.dataset)
         if self.evaluate_float:
             self._float_entry = evaluate_float(runner, loop, self._float)
         evaluation, kept = loop.dataloader.dataset, None
@@ -218,11 +224,9 @@ class IGQHook(Hook):
         runner.logger.info(f'quantized:\n{summary(qmodel)}')
         put_inner_detector(runner, qmodel)
         if kept is not None:
-            name, seed = (
-                run_name(qmodel.igq_spec),
-                self._calibration.get('seed', 0),
+            self._kept = kept.evaluation(
+                runner, qmodel, run_name(qmodel.igq_spec), self._calibration
             )
-            self._kept = kept.evaluation(runner, qmodel, name, seed)
         if self._kept is not None:
             self._kept.start()
         self._started = time.perf_counter()

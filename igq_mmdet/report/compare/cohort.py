@@ -7,6 +7,7 @@ from typing import Any
 
 from ...methods import METHODS
 from ...spec import QuantSpec
+from ..by_field import KEY, fields_of
 from ..table import BOX, MASK
 
 METRICS = {BOX: 'box AP', MASK: 'mask AP', 'top1': 'top-1', 'top5': 'top-5'}
@@ -33,6 +34,8 @@ class Run:
         sqnr (dict[str, dict[str, float]]): dB by layer and what is
             quantized there; may be empty.
         made_with (str): Versions, device and commit.
+        where (dict[str, str]): What the calibration images were restricted
+            to.
     """
 
     source: Path
@@ -49,6 +52,7 @@ class Run:
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
     sqnr: dict[str, dict[str, float]] = field(default_factory=dict)
     made_with: str = ''
+    where: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -65,6 +69,8 @@ class Cohort:
         full (dict[str, float]): Float metrics in percent; may be empty.
         full_size (int, optional): Bytes of the float model.
         warnings (list[str]): What a reader must know.
+        by (dict[str, dict[str, int]]): Images by field, such as ``kind``,
+            and value.
     """
 
     detector: str
@@ -76,6 +82,7 @@ class Cohort:
     full: dict[str, float] = field(default_factory=dict)
     full_size: int | None = None
     warnings: list[str] = field(default_factory=list)
+    by: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -90,11 +97,28 @@ class Cohort:
 
     @property
     def metrics(self) -> list[str]:
-        """What was measured: known metrics first."""
+        """What was measured on all images: known metrics first."""
+        found = [key for key in self._measured() if not KEY.fullmatch(key)]
+        return sorted(found, key=lambda k: ([*METRICS, k].index(k), k))
+
+    @property
+    def fields(self) -> dict[str, dict[str, list[str]]]:
+        """What was measured by fields of the images.
+
+        See :func:`fields_of`; values of most images come first.
+        """
+        found = fields_of(self._measured())
+        for name, metrics in found.items():
+            counts = self.by.get(name, {})
+            for values in metrics.values():
+                values.sort(key=lambda value: (-counts.get(value, 0), value))
+        return found
+
+    def _measured(self) -> dict[str, None]:
         found = dict.fromkeys(self.full)
         for run in self.runs:
             found |= dict.fromkeys(run.metrics)
-        return sorted(found, key=lambda k: ([*METRICS, k].index(k), k))
+        return found
 
     def settings(self) -> dict[str, list[Run]]:
         """Runs by setting: by bits, then from the plainest method on."""

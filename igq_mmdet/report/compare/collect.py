@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import DataError, IGQError
 from ...spec import QuantSpec
+from ..by_field import KEY
 from ..report import READING, SCHEMA, run_name
 from .cohort import METRICS, Cohort, Run
 
@@ -121,12 +122,22 @@ def _add(
                 about.get('images'),
                 tuple(map(str, about.get('classes', ()))),
                 key,
+                by=_counts(about.get('by') or {}),
             )
         cohort = cohorts[key]
         cohort.runs.append(run)
         if full and not cohort.full:
             cohort.full, cohort.full_size = full, full_size
         _same_float(cohort, full, path)
+
+
+def _counts(by: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    return {
+        str(field): {
+            str(value): int(_number(counts, value)) for value in counts
+        }
+        for field, counts in by.items()
+    }
 
 
 def _same_float(cohort: Cohort, full: dict[str, float], path: Path) -> None:
@@ -148,6 +159,9 @@ def _run(folder: Path, entry: Mapping[str, Any], made_with: str) -> Run:
     name = str(entry.get('name', run_name(spec)))
     calibration = entry['calibration']
     images = tuple(map(str, calibration.get('image_ids', ())))
+    where = {
+        str(k): str(v) for k, v in (calibration.get('where') or {}).items()
+    }
     layers = {str(k): dict(v) for k, v in entry.get('layers', {}).items()}
     for layer in layers.values():
         for field_name in ('order', 'groups'):
@@ -163,7 +177,7 @@ def _run(folder: Path, entry: Mapping[str, Any], made_with: str) -> Run:
     return Run(
         folder,
         name,
-        _setting(name, spec, entry, len(images)),
+        _setting(name, spec, entry, len(images), where),
         spec,
         _percent(entry['metrics']),
         int(_number(entry, 'bytes')),
@@ -175,6 +189,7 @@ def _run(folder: Path, entry: Mapping[str, Any], made_with: str) -> Run:
         layers,
         sqnr,
         made_with,
+        where,
     )
 
 
@@ -194,7 +209,11 @@ def _made_with(environment: Mapping[str, Any]) -> str:
 
 
 def _setting(
-    name: str, spec: QuantSpec, entry: Mapping[str, Any], images: int
+    name: str,
+    spec: QuantSpec,
+    entry: Mapping[str, Any],
+    images: int,
+    where: Mapping[str, str],
 ) -> str:
     own, default = spec.to_dict(), QuantSpec().to_dict()
     said = [name]
@@ -202,6 +221,7 @@ def _setting(
         said.append('on integers')
     if images > 1:
         said.append(f'{images} calibration images')
+    said += [f'calibrated on {key} {where[key]}' for key in where]
     said += [
         f'{key}={own[key]}'
         for key in own
@@ -231,11 +251,14 @@ def _number(data: Mapping[str, Any], key: str) -> float:
 
 
 def _percent(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Main metrics in percent: mAP comes as a share, top-1 does not."""
+    """Main metrics in percent: mAP comes as a share, top-1 does not.
+
+    Those by a field of the images are among them.
+    """
     found = {}
     for key in metrics:
         if key in ('top1', 'top5'):
             found[key] = _number(metrics, key)
-        elif key.endswith('mAP'):
+        elif key.endswith('mAP') or KEY.fullmatch(key):
             found[key] = 100 * _number(metrics, key)
     return found

@@ -11,10 +11,11 @@ from ...methods import METHODS
 from .bars import bar_chart
 from .cohort import METRICS, Cohort, cohort_warnings
 from .gallery import Gallery, gallery_html
+from .html_table import html_table
 from .layers import NO_SQNR, group_chart, sqnr_charts
 from .scatter import COSTS, SHAPES, bit_pairs, scatter
 from .svg import el
-from .tables import header, metric_values, rows
+from .tables import field_header, field_rows, header, metric_values, rows
 
 HERE = Path(__file__).parent
 ABOUT = {
@@ -133,6 +134,7 @@ def _section(cohort: Cohort, name: str, gallery: Gallery | None) -> str:
         _tiles(cohort),
         _toolbar(cohort, name),
         el('div', _table(cohort), class_='card'),
+        _by_field(cohort),
         el('div', *figures, class_='grid2'),
         gallery_html(gallery, name),
         id=name,
@@ -238,47 +240,25 @@ def _chip(kind: str, value: str, shape: str) -> str:
 
 
 def _table(cohort: Cohort) -> str:
-    head = ''.join(
+    names, body = header(cohort), rows(cohort)
+    return html_table(cohort, names, body, 'Table of settings')
+
+
+def _by_field(cohort: Cohort) -> str:
+    """A table for each field of the images that AP is reported by."""
+    return ''.join(
         el(
-            'th',
-            el('button', escape(label), type='button'),
-            scope='col',
-            aria_sort='none',
+            'div',
+            el('h3', escape(f'By {name} of the images')),
+            html_table(
+                cohort,
+                field_header(cohort, name),
+                field_rows(cohort, name),
+                f'Table of settings by {name}',
+            ),
+            class_='card',
         )
-        for label in header(cohort)
-    )
-    settings = list(cohort.settings().items())
-    body: list[str] = []
-    for row in rows(cohort):
-        first, *others = row
-        cells = el('th', escape(first.text), scope='row', data_v=first.value)
-        cells += ''.join(
-            el('td', escape(cell.text), data_v=cell.value) for cell in others
-        )
-        index = len(body) - bool(cohort.full)
-        if index < 0:
-            body.append(el('tr', cells, class_='lead'))
-            continue
-        setting, runs = settings[index]
-        spec = runs[0].spec
-        body.append(
-            el(
-                'tr',
-                cells,
-                data_s=index,
-                data_name=setting,
-                data_bits=f'W{spec.w_bits}A{spec.a_bits}',
-                data_method=spec.method,
-            )
-        )
-    table = el('table', el('thead', el('tr', head)), el('tbody', *body))
-    return el(
-        'div',
-        table,
-        class_='scroll',
-        tabindex=0,
-        role='region',
-        aria_label='Table of settings',
+        for name in cohort.fields
     )
 
 

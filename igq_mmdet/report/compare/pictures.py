@@ -91,7 +91,7 @@ def rankings(
 
 
 def _predictions(run: Run) -> Predictions:
-    return read_predictions(run.source, run.name, run.seed)
+    return read_predictions(run.source, run.name, run.seed, run.where)
 
 
 def rank(full: Predictions, quantized: Predictions, count: int) -> Ranking:

@@ -9,6 +9,7 @@ from statistics import fmean
 
 from ...inspection.columns import format_rows
 from ..ablations.tables import spread
+from ..by_field import key_of
 from .cohort import METRICS, Cohort, Run, cohort_warnings
 
 TEXT = 0  # the column of names; the others are numbers
@@ -81,6 +82,45 @@ def _row(cohort: Cohort, setting: str, runs: Sequence[Run]) -> list[Cell]:
     ]
 
 
+def field_header(cohort: Cohort, name: str) -> list[str]:
+    """Names of the columns of a table by a field of the images."""
+    names = ['setting']
+    for metric, values in cohort.fields[name].items():
+        for value in values:
+            images = cohort.by.get(name, {}).get(value)
+            said = value if images is None else f'{value} ({images})'
+            names.append(f'{METRICS.get(metric, metric)}, {said}')
+    return names
+
+
+def field_rows(cohort: Cohort, name: str) -> list[list[Cell]]:
+    """A row for float and for every setting, by a field of the images.
+
+    Args:
+        cohort (Cohort): From :func:`collect`.
+        name (str): Key of its ``fields``.
+    """
+    keys = _field_keys(cohort, name)
+    found = []
+    if cohort.full:
+        cells = [_number(_all(cohort.full, key)) for key in keys]
+        found.append([Cell('float', 'float'), *cells])
+    for setting, runs in cohort.settings().items():
+        cells = [_number(metric_values(runs, key)) for key in keys]
+        found.append([Cell(setting, setting), *cells])
+    return found
+
+
+def _field_keys(cohort: Cohort, only: str | None = None) -> list[str]:
+    return [
+        key_of(metric, name, value)
+        for name, metrics in cohort.fields.items()
+        if only in (None, name)
+        for metric, values in metrics.items()
+        for value in values
+    ]
+
+
 def metric_values(runs: Sequence[Run], key: str) -> list[float]:
     """One metric of the runs that have it, in percent."""
     return [run.metrics[key] for run in runs if key in run.metrics]
@@ -106,6 +146,12 @@ def terminal_text(cohorts: Sequence[Cohort]) -> str:
         lines += [f'warning: {line}' for line in cohort.warnings]
         body = [[cell.text for cell in row] for row in rows(cohort)]
         lines.append(format_rows([header(cohort), *body]))
+        for name in cohort.fields:
+            body = [
+                [cell.text for cell in row] for row in field_rows(cohort, name)
+            ]
+            head = field_header(cohort, name)
+            lines.append(f'by {name}\n' + format_rows([head, *body]))
         blocks.append('\n'.join(lines))
     # a name could hold codes that move the cursor
     return re.sub(
@@ -123,16 +169,23 @@ def markdown_text(cohorts: Sequence[Cohort]) -> str:
     for cohort in cohorts:
         blocks.append(f'## {_plain(cohort.title)}')
         blocks += [f'**{_plain(line)}**' for line in cohort.warnings]
-        names = header(cohort)
-        lines = [
-            f'| {" | ".join(map(_plain, names))} |',
-            '|---' + '|---:' * (len(names) - 1) + '|',
-        ]
-        for row in rows(cohort):
-            cells = ' | '.join(_plain(cell.text) for cell in row)
-            lines.append(f'| {cells} |')
-        blocks.append('\n'.join(lines))
+        blocks.append(_markdown(header(cohort), rows(cohort)))
+        for name in cohort.fields:
+            blocks.append(f'By {_plain(name)}:')
+            body = field_rows(cohort, name)
+            blocks.append(_markdown(field_header(cohort, name), body))
     return '\n\n'.join(blocks) + '\n'
+
+
+def _markdown(names: Sequence[str], body: Sequence[Sequence[Cell]]) -> str:
+    lines = [
+        f'| {" | ".join(map(_plain, names))} |',
+        '|---' + '|---:' * (len(names) - 1) + '|',
+    ]
+    for row in body:
+        cells = ' | '.join(_plain(cell.text) for cell in row)
+        lines.append(f'| {cells} |')
+    return '\n'.join(lines)
 
 
 def _plain(text: str) -> str:
@@ -150,7 +203,11 @@ def csv_text(cohorts: Sequence[Cohort]) -> str:
         cohorts (Sequence[Cohort]): From :func:`collect`.
     """
     metrics = list(
-        dict.fromkeys(key for cohort in cohorts for key in cohort.metrics)
+        dict.fromkeys(
+            key
+            for cohort in cohorts
+            for key in (*cohort.metrics, *_field_keys(cohort))
+        )
     )
     out = io.StringIO()
     writer = csv.writer(out, lineterminator='\n')

@@ -81,14 +81,21 @@ class Dashboards:
         if not self._backends:
             return
         seed = run['calibration'].get('seed')
-        name = run['name'] if seed is None else f'{run["name"]} seed {seed}'
+        where = run['calibration'].get('where') or {}
+        name = ' '.join(
+            [run['name'], *(f'{k} {v}' for k, v in where.items())]
+            + ([] if seed is None else [f'seed {seed}'])
+        )
         kinds = ', '.join(kind for kind, _ in self._backends)
         try:
             visualizer = Visualizer(
                 name=f'{name} {self.stamp}',
                 vis_backends=[
                     self._for_run(
-                        kind, backend, name, slug(run['name'], seed or 0)
+                        kind,
+                        backend,
+                        name,
+                        slug(run['name'], seed or 0, where),
                     )
                     for kind, backend in self._backends
                 ],

@@ -67,7 +67,7 @@ def hyper_parameters(run: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         'spec': spec,
         'calibration': {
             name: calibration[name]
-            for name in ('image_ids', 'num_images', 'seed')
+            for name in ('image_ids', 'num_images', 'seed', 'where')
             if name in calibration
         },
     }

@@ -60,7 +60,7 @@ def evaluate(monkeypatch, tmp_path):
             patch.setattr(model, 'test_step', counted, raising=False)
             metrics = None
             try:
-                metrics, _ = experiment.evaluate(model, name, 0)
+                metrics, _ = experiment.evaluate(model, name, {})
             except Interrupted:
                 assert stop is not None
         vars(model).pop('test_step', None)

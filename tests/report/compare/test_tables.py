@@ -8,11 +8,12 @@ from igq_mmdet.report.compare import (
     collect,
     csv_text,
     markdown_text,
+    page,
     report_files,
     terminal_text,
 )
 
-from .conftest import BOX
+from .conftest import BOX, DETECTOR, MASK
 
 IGQ = dict(w_bits=4, a_bits=4, groups=3)
 PLAIN = dict(w_bits=4, a_bits=4, method='layerwise')
@@ -75,3 +76,52 @@ def test_names_of_others_do_no_harm(write):
     assert len(re.findall(r'(?<!\\)\|', row)) == count
     (entry,) = csv.DictReader(io.StringIO(csv_text(cohorts)))
     assert entry['setting'].startswith("'=cmd")
+
+
+def by_kind(**kinds):
+    found = {BOX: 0.5}
+    return found | {f'{BOX}_by_kind/{kind}': ap for kind, ap in kinds.items()}
+
+
+def test_by_a_field_of_the_images(write):
+    about = DETECTOR | {'by': {'kind': {'many': 2, 'few': 1}}}
+    any_kind = write(
+        'any', (0, IGQ), detector=about, metrics=by_kind(few=0.3, many=0.4)
+    )
+    one_kind = write(
+        'one',
+        (0, IGQ),
+        detector=about,
+        metrics=by_kind(few=0.2),
+        calibration={'image_ids': [1], 'where': {'kind': 'many'}},
+    )
+    cohorts = read(any_kind, one_kind)
+    *_, title, head, _, full, first, second = terminal_text(
+        cohorts
+    ).splitlines()
+    assert title == 'by kind'
+    assert re.split('  +', head) == [
+        *('setting', 'box AP, many (2)', 'box AP, few (1)')
+    ]
+    assert full.split() == ['float', '-', '-']
+    assert re.split('  +', first) == ['igq:3 W4A4', '40.00', '30.00']
+    # other calibration images are another setting
+    name = 'igq:3 W4A4, calibrated on kind many'
+    assert re.split('  +', second) == [name, '-', '20.00']
+    # the table of all images does not have them
+    assert cohorts[0].metrics == [BOX, MASK]
+    text = markdown_text(cohorts)
+    assert 'By kind:' in text and '| 40.00 | 30.00 |' in text
+    rows = list(csv.DictReader(io.StringIO(csv_text(cohorts))))
+    key = f'{BOX}_by_kind/many'
+    assert [row[key] for row in rows] == ['40.0', '']
+
+
+def test_page_has_the_table_too(write):
+    folder = write('one', (0, IGQ), metrics=by_kind(**{'<b>': 0.3}))
+    html = page(read(folder), {})
+    assert 'By kind of the images' in html
+    assert 'box AP, &lt;b&gt;' in html and '<b>' not in html.split('h3')[-1]
+    assert 'Table of settings by kind' in html
+    plain = page(read(write('two', (0.5, IGQ))), {})
+    assert 'of the images<' not in plain
