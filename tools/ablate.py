@@ -18,6 +18,7 @@ from igq_mmdet.commands.detector import (
     add_run,
     at_root,
     check_detector,
+    open_config,
     open_experiment,
 )
 
@@ -97,7 +98,7 @@ def run(args: argparse.Namespace) -> None:
 
     base = igq.QuantSpec(groups=args.groups, parts=args.parts)
     at_root(args)
-    experiment = open_experiment(args, quiet=True)
+    experiment = open_experiment(args, open_config(args), quiet=True)
     ablation = Ablation(
         experiment,
         args.work_dir,

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..spec import QuantSpec
+from .custom_imports import add_custom_imports, import_custom
 
-if TYPE_CHECKING:  # needs mmdet, which --help does not
+if TYPE_CHECKING:  # need mmdet, which --help does not
+    from mmengine.config import Config
+
     from ..studies.experiment import Experiment
 
 # Where configs/ and demo/ lie: the project, or copies in an installation.
@@ -74,6 +77,7 @@ def add_run(
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], help='key=value, as in mmdet'
     )
+    add_custom_imports(parser)
     parser.add_argument('--threads', type=int, help='of torch')
 
 
@@ -115,22 +119,33 @@ def at_root(
         args.config, args.checkpoint = str(DEMO_CONFIG), str(DEMO_CHECKPOINT)
 
 
-def open_experiment(
-    args: argparse.Namespace, quiet: bool, **options: Any
-) -> 'Experiment':
-    """The detector that options name, with its float weights if given.
+def open_config(args: argparse.Namespace) -> 'Config':
+    """The config that options name; settings may name what it imports.
 
     Args:
         args (Namespace): After :func:`at_root`.
+    """
+    from ..detection.models.config import load_config
+
+    import_custom(args)
+    return load_config(args.config, args.cfg_options)
+
+
+def open_experiment(
+    args: argparse.Namespace, config: 'Config', quiet: bool, **options: Any
+) -> 'Experiment':
+    """The detector of a config, with its float weights if given.
+
+    Args:
+        args (Namespace): After :func:`at_root`.
+        config (Config): From :func:`open_config`.
         quiet (bool): No progress bars.
         **options: Of :class:`Experiment`.
     """
     from ..detection.evaluation.runner import use_threads
-    from ..detection.models.config import load_config
     from ..studies.experiment import Experiment
 
     use_threads(args.threads)
-    config = load_config(args.config, args.cfg_options)
     experiment = Experiment(config, args.work_dir, quiet, **options)
     if args.checkpoint:
         experiment.load_float(args.checkpoint)
