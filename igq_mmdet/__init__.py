@@ -14,6 +14,7 @@ Importing this package imports torch and nothing of OpenMMLab.
 import sys
 from typing import Any
 
+from . import old_names  # noqa: F401
 from .allocation.allocation import allocate
 from .calibration import calibrate, quantize
 from .checkpoints import load, save

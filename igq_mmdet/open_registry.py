@@ -85,8 +85,8 @@ class OpenRegistry(Mapping[str, type[T]], Generic[T]):
         """
         if not isinstance(name, str) or name not in self.module_dict:
             raise SpecError(
-                f'unknown {self.name} {name!r}{did_you_mean(name, self)}; '
-                'import the file of your own one first (custom_imports)'
+                f'unknown {self.name} {name!r}{did_you_mean(name, self)} '
+                '(one of your own has to be imported first: custom_imports)'
             )
 
     def build(self, name: str) -> T:

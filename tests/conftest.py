@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from hypothesis import settings
 
 from igq_mmdet import QuantSpec
+from igq_mmdet.methods import METHODS, ROUNDINGS
 from igq_mmdet.modules import LayerConfig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,6 +56,18 @@ def config():
         return LayerConfig(**{**fields, **changes})
 
     return make
+
+
+@pytest.fixture
+def own_files(monkeypatch):
+    """Where a researcher's files are; what they add is taken back."""
+    folder = ROOT / 'tests/methods'
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    METHODS.module_dict.pop('mine', None)
+    ROUNDINGS.module_dict.pop('by_max', None)
+    for name in ('my_method', 'my_rounding'):
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from igq_mmdet.commands.detector import (
     add_images,
     add_run,
     at_root,
+    open_config,
     open_experiment,
 )
 
@@ -95,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
 
     base = igq.QuantSpec(groups=args.groups, parts=args.parts)
     at_root(args)
-    experiment = open_experiment(args, quiet=True)
+    experiment = open_experiment(args, open_config(args), quiet=True)
     ablation = Ablation(
         experiment,
         args.work_dir,

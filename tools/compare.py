@@ -12,6 +12,10 @@ from tqdm import tqdm
 
 import igq_mmdet as igq
 from igq_mmdet.commands.command import run_command
+from igq_mmdet.commands.custom_imports import (
+    add_custom_imports,
+    import_custom,
+)
 from igq_mmdet.files.atomic import replacing
 from igq_mmdet.report.compare import (
     Cohort,
@@ -50,6 +54,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--data-root', help='where the images lie, if they were moved'
     )
+    add_custom_imports(parser)
     parser.add_argument('--quiet', action='store_true', help='no progress')
     args = parser.parse_args(argv)
     if args.images < 0:
@@ -81,6 +86,7 @@ def galleries(
 
 def run(args: argparse.Namespace) -> None:
     """Reads, prints and writes."""
+    import_custom(args)
     cohorts = collect(report_files(args.dirs))
     print(terminal_text(cohorts), flush=True)
     try:

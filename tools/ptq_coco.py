@@ -22,10 +22,11 @@ from igq_mmdet.commands.detector import (
     draw_text,
     draws,
     layers_of,
+    open_config,
     open_experiment,
 )
 from igq_mmdet.jobs.interruption import advising
-from igq_mmdet.methods import METHODS
+from igq_mmdet.methods import METHODS, ROUNDINGS
 
 DEMO_COMPARE = 'layerwise,igq:8,igq:12,upper_bound'
 DEMO_BITS = ((4, 4), (6, 6), (8, 3))
@@ -37,6 +38,7 @@ IN_FILE = (
     'a_bits',
     'groups',
     'method',
+    'rounding',
     'parts',
     'include',
     'exclude',
@@ -55,7 +57,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--a-bits', type=int, help='2 to 8, default 4')
     parser.add_argument('--groups', type=int, help='a layer, default 12')
     parser.add_argument(
-        '--method', help=f'default igq; one of {", ".join(METHODS)}'
+        '--method',
+        help=f'default igq; one of {", ".join(METHODS)}, or your own '
+        '(docs/add_a_method.md)',
+    )
+    parser.add_argument(
+        '--rounding',
+        default='nearest',
+        help=f'of weights: {", ".join(ROUNDINGS)} or your own',
     )
     add_layers(parser)
     add_images(parser)
@@ -96,7 +105,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--allocate',
         action='store_true',
-        help='evaluate every igq setting again with groups allocated layer '
+        help='evaluate every setting with groups again, allocated layer '
         'by layer under its BOPs; measurements are kept in --work-dir',
     )
     parser.add_argument(
@@ -170,12 +179,12 @@ def _numbers(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def settings(args: argparse.Namespace) -> list[igq.QuantSpec]:
+def settings(args: argparse.Namespace, demo: bool) -> list[igq.QuantSpec]:
     """The settings that the arguments ask for."""
     compare = args.compare
     bits: Any = ((args.w_bits or 4, args.a_bits or 4),)
     one = args.save or args.load or args.method or args.groups is not None
-    if args.config is None and compare is None and not one:
+    if demo and compare is None and not one:
         compare = DEMO_COMPARE
         if args.w_bits is None and args.a_bits is None:
             bits = DEMO_BITS
@@ -185,6 +194,7 @@ def settings(args: argparse.Namespace) -> list[igq.QuantSpec]:
         names,
         bits,
         default_groups,
+        weights=args.rounding,
         **layers_of(args),
     )
 
@@ -201,11 +211,15 @@ def _run(args: argparse.Namespace) -> None:
     from igq_mmdet.detection.models.config import check_writable
     from igq_mmdet.report import result_text, uncovered_lines
 
-    specs = settings(args)
+    demo = args.config is None
     at_root(args, ('work_dir', 'save', 'load'))
     if args.save:
         check_writable(args.save)
-    experiment = open_experiment(args, args.quiet, dashboards=args.dashboards)
+    config = open_config(args)
+    specs = settings(args, demo)
+    experiment = open_experiment(
+        args, config, args.quiet, dashboards=args.dashboards
+    )
     experiment.sqnr = not args.skip_sqnr
     experiment.integer = args.runtime == 'integer'
     experiment.calib_parallel = args.calib_parallel

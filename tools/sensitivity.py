@@ -17,6 +17,7 @@ from igq_mmdet.commands.detector import (
     add_layers,
     add_run,
     at_root,
+    open_config,
     open_experiment,
     setting_of,
 )
@@ -60,9 +61,10 @@ def run(args: argparse.Namespace) -> None:
 
     if importlib.util.find_spec('matplotlib') is None:
         raise igq.IGQError('the plot needs matplotlib: pip install matplotlib')
-    spec = setting_of(args)
     at_root(args)
-    experiment = open_experiment(args, args.quiet)
+    config = open_config(args)
+    spec = setting_of(args)
+    experiment = open_experiment(args, config, args.quiet)
     images = experiment.images(
         args.calib_images, args.seed, args.calib_on_eval
     )

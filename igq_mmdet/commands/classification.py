@@ -13,6 +13,7 @@ from ..report import uncovered_lines
 from ..report.classification import classification_table
 from ..spec import QuantSpec
 from .compared import named_settings
+from .custom_imports import add_custom_imports, import_custom
 
 
 def add_options(parser: argparse.ArgumentParser, compare: str | None) -> None:
@@ -31,6 +32,10 @@ def add_options(parser: argparse.ArgumentParser, compare: str | None) -> None:
     )
     parser.add_argument('--groups', type=int, default=12, help='default 12')
     parser.add_argument('--method', default='igq', help='default igq')
+    parser.add_argument(
+        '--rounding', default='nearest', help='of weights, default nearest'
+    )
+    add_custom_imports(parser)
     parser.add_argument(
         '--compare',
         default=compare,
@@ -63,6 +68,7 @@ def settings(args: argparse.Namespace) -> list[QuantSpec]:
         args.compare or args.method,
         widths,
         args.groups,
+        weights=args.rounding,
         include=args.include,
         exclude=args.exclude,
     )
@@ -84,6 +90,7 @@ def run(
     """
     if args.threads:
         torch.set_num_threads(args.threads)
+    import_custom(args)
     specs = settings(args)
     experiment, images = build()
     if not args.skip_float:

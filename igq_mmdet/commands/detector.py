@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..report import where_text
 from ..spec import QuantSpec
+from .custom_imports import add_custom_imports, import_custom
 
-if TYPE_CHECKING:  # needs mmdet, which --help does not
+if TYPE_CHECKING:  # need mmdet, which --help does not
+    from mmengine.config import Config
+
     from ..detection.data.calibration_set import CalibrationSet
     from ..studies.experiment import Experiment
 
@@ -79,6 +82,7 @@ def add_run(
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], help='key=value, as in mmdet'
     )
+    add_custom_imports(parser)
     parser.add_argument('--threads', type=int, help='of torch')
 
 
@@ -171,23 +175,35 @@ def at_root(
         args.config = str(DEMO_CONFIG)
 
 
+def open_config(args: argparse.Namespace) -> 'Config':
+    """The config that options name; settings may name what it imports.
+
+    Args:
+        args (Namespace): After :func:`at_root`.
+    """
+    from ..detection.models.config import load_config
+
+    import_custom(args)
+    return load_config(args.config, args.cfg_options)
+
+
 def open_experiment(
-    args: argparse.Namespace, quiet: bool, **options: Any
+    args: argparse.Namespace, config: 'Config', quiet: bool, **options: Any
 ) -> 'Experiment':
-    """The detector that options name, with its float weights.
+    """The detector of a config, with its float weights.
 
     Args:
         args (Namespace): After :func:`at_root`; ``checkpoint`` becomes what
             was loaded, and is empty if ``--load`` needs none.
+        config (Config): From :func:`open_config`.
         quiet (bool): No progress bars.
         **options: Of :class:`Experiment`.
     """
     from ..detection.evaluation.runner import use_threads
-    from ..detection.models.config import float_weights, load_config
+    from ..detection.models.config import float_weights
     from ..studies.experiment import Experiment
 
     use_threads(args.threads)
-    config = load_config(args.config, args.cfg_options)
     args.checkpoint = float_weights(
         config, args.checkpoint, needed=not getattr(args, 'load', None)
     )

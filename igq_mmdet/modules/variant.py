@@ -23,8 +23,8 @@ def _empty(mixin: Any, kind: Any) -> Any:
 def _reduce(module: Any, protocol: Any) -> Any:
     """Pickles by the classes it is made of: its own has no address."""
     mixin, kind = type(module).__bases__
-    _, _, *state = object.__reduce_ex__(module, protocol)
-    return _empty, (mixin, kind), *state
+    parts: Any = object.__reduce_ex__(module, protocol)
+    return _empty, (mixin, kind), *parts[2:]
 
 
 def variant(mixin: type[Mixin], module: nn.Module) -> Mixin:

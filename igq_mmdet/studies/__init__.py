@@ -2,6 +2,6 @@
 
 Imports: allocation, calibration, checkpoints, detection.calibration,
 detection.data, detection.evaluation, detection.kept, detection.models,
-detection.plugin, errors, field_checks, files, inspection, jobs, report,
-report.dashboards, runtime, spec, version.
+detection.plugin, errors, field_checks, files, inspection, jobs, methods,
+report, report.dashboards, runtime, spec, version.
 """

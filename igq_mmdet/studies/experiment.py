@@ -33,6 +33,7 @@ from ..detection.models.inner_detector import inner_detector
 from ..detection.plugin.progress_hook import ProgressHook
 from ..inspection.coverage import traced_coverage
 from ..jobs.ranks import on_main
+from ..methods import METHODS
 from ..report import Report, run_name, write_report
 from ..report.dashboards.runs import Dashboards
 from ..runtime import to_integer
@@ -170,8 +171,8 @@ class Experiment:
             with_float (bool): Evaluate the float detector first. Defaults
                 to False.
             allocation (Mapping, optional): Options of
-                :func:`allocate_detector`; every ``igq`` setting is then
-                evaluated a second time with allocated groups.
+                :func:`allocate_detector`; every setting of a method with
+                groups is then evaluated a second time, with allocated ones.
         """
         calibration = RankCalibration(
             self.detector,
@@ -188,7 +189,7 @@ class Experiment:
         settings = []
         for spec in specs:
             settings.append(models.setting(spec))
-            if allocation is not None and spec.method == 'igq':
+            if allocation is not None and METHODS[spec.method].grouped:
                 settings.append(models.setting(spec, allocate, allocation))
         *others, last = settings
         last_model, about = last.build()

@@ -174,7 +174,7 @@ def test_what_cannot_be_allocated(net, batches):
     with pytest.raises(igq.IGQError, match='not among the candidates'):
         allocate(net, SPEC, batches, candidates=(8, 12))
     layerwise = dataclasses.replace(SPEC, method='layerwise')
-    with pytest.raises(igq.IGQError, match='needs method igq'):
+    with pytest.raises(igq.IGQError, match='needs a method with groups'):
         allocate(net, layerwise, batches, candidates=CANDIDATES)
     with pytest.raises(igq.IGQError, match='others must be'):
         allocate(net, SPEC, batches, candidates=CANDIDATES, others='nothing')

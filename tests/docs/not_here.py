@@ -13,6 +13,8 @@ ELSEWHERE = {
     'python tools/ablate.py CONFIG CHECKPOINT --seed 0 1 2': (
         'tests/tools/test_ablate.py'
     ),
+    'python tools/ptq_coco.py CONFIG CHECKPOINT --custom-imports my_method '
+    '--compare igq:8,mine:8': 'tests/tools/test_custom_method.py',
     'python tools/sensitivity.py': 'tests/tools/test_sensitivity.py',
     'python tools/sensitivity.py CONFIG CHECKPOINT --w-bits 4 --a-bits 4 '
     '--groups 8': 'tests/tools/test_sensitivity.py',

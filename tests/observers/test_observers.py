@@ -8,8 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igq_mmdet.errors import CalibrationError
-from igq_mmdet.observers.observers import (
-    OBSERVERS,
+from igq_mmdet.observers import (
+    ChannelHistogram,
+    ChannelMeans,
+    ChannelRanges,
+    Histogram,
+    Presence,
+    RowMaxima,
+)
+
+KINDS = (
+    ChannelHistogram,
+    ChannelMeans,
     ChannelRanges,
     Histogram,
     Presence,
@@ -31,7 +41,7 @@ batches = st.lists(batch, min_size=1, max_size=5)
 
 
 def seen(kind, batches):
-    observer = OBSERVERS[kind]('fc')
+    observer = kind('fc')
     for x in batches:
         observer.update(x)
     return observer
@@ -48,7 +58,7 @@ def content(observer):
     return [t.tolist() for t in observer.points()]
 
 
-@pytest.mark.parametrize('kind', ['histogram', 'channel_ranges', 'row_maxima'])
+@pytest.mark.parametrize('kind', [Histogram, ChannelRanges, RowMaxima])
 @given(batches, st.data())
 def test_merging_is_exact_in_any_order(kind, batches, data):
     whole = content(seen(kind, batches))
@@ -64,7 +74,7 @@ def test_merging_is_exact_in_any_order(kind, batches, data):
 
 @given(batches)
 def test_histogram_against_plain_counting(batches):
-    histogram = seen('histogram', batches)
+    histogram = seen(Histogram, batches)
     every = torch.cat(batches).flatten().tolist()
     centres, counts = histogram.values()
     assert counts.sum() == len(every)
@@ -96,7 +106,7 @@ def test_histogram_doubles_its_bins():
 
 def test_a_tiny_range_far_from_0_keeps_its_ends():
     x = torch.tensor([1e6, 1e6 + 1, 1e6 + 20])
-    values, counts = seen('histogram', [x]).values()
+    values, counts = seen(Histogram, [x]).values()
     assert (values[0], values[-1]) == (1e6, 1e6 + 20)
     assert counts.sum() == 3
 
@@ -104,7 +114,7 @@ def test_a_tiny_range_far_from_0_keeps_its_ends():
 @given(st.lists(st.floats(2.0**-60, 1, width=32), min_size=1, max_size=30))
 def test_row_maxima_are_within_their_rounding(maxima):
     x = torch.tensor(maxima)[:, None] * torch.tensor([[1.0, 0.5]])
-    values, counts = seen('row_maxima', [x]).points()
+    values, counts = seen(RowMaxima, [x]).points()
     assert counts.sum() == len(maxima)
     expected = torch.tensor(sorted(maxima))
     found = values.repeat_interleave(counts)
@@ -122,7 +132,7 @@ def test_row_maxima_take_little_memory():
     assert counts.sum() == 60000 and len(values) < 10000
 
 
-@pytest.mark.parametrize('kind', OBSERVERS)
+@pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('bad', [float('nan'), float('inf'), -float('inf')])
 def test_nan_and_infinity_name_the_layer(kind, bad):
     x = torch.tensor([[1.0, 2.0], [bad, bad]])
@@ -130,22 +140,22 @@ def test_nan_and_infinity_name_the_layer(kind, bad):
         seen(kind, [x])
 
 
-@pytest.mark.parametrize('kind', OBSERVERS)
+@pytest.mark.parametrize('kind', KINDS)
 def test_nothing_seen_names_the_layer(kind):
     observer = seen(kind, [torch.zeros(0, 4)])
     observer.merge(seen(kind, []))
     ask = {
-        'presence': 'require',
-        'histogram': 'values',
-        'channel_histogram': 'values',
-        'channel_means': 'means',
+        Presence: 'require',
+        Histogram: 'values',
+        ChannelHistogram: 'values',
+        ChannelMeans: 'means',
     }.get(kind, 'points')
     with pytest.raises(CalibrationError, match='^fc saw no data'):
         getattr(observer, ask)()
 
 
 def test_presence():
-    observer = seen('presence', [torch.zeros(0, 4)])
-    observer.merge(seen('presence', [torch.ones(1, 4)]))
+    observer = seen(Presence, [torch.zeros(0, 4)])
+    observer.merge(seen(Presence, [torch.ones(1, 4)]))
     assert isinstance(observer, Presence)
     observer.require()
