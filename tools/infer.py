@@ -44,9 +44,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--device', help='default a GPU if there is one')
     parser.add_argument('--threads', type=int, help='of torch')
-    parser.add_argument(
-        '--quiet', action='store_true', help='no progress bar'
-    )
+    parser.add_argument('--quiet', action='store_true', help='no progress bar')
     args = parser.parse_args(argv)
     if args.runtime == 'integer' and args.device not in (None, 'cpu'):
         parser.error('--runtime integer runs on the CPU; leave --device out')

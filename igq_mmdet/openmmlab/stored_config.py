@@ -6,7 +6,6 @@ must not run code that way.
 """
 
 import ast
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -29,7 +28,6 @@ FIELDS = (
 )
 # Evaluates text of its config.
 UNSAFE = ('CameraMotionCompensation',)
-_NUMBERS = {'inf': math.inf, 'nan': math.nan}
 
 
 def stored_config(checkpoint: QuantCheckpoint) -> Config:
@@ -140,10 +138,6 @@ def _value(node: Any) -> Any:
         if len(node.args) > 1 or any(not x.arg for x in node.keywords):
             raise ValueError(f'line {node.lineno} is no plain dict')
         return {**given, **{x.arg: _value(x.value) for x in node.keywords}}
-    if isinstance(node, ast.Name) and node.id in _NUMBERS:
-        return _NUMBERS[node.id]
-    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Name):
-        return -_value(node.operand)
     return ast.literal_eval(node)
 
 

@@ -33,7 +33,7 @@ class InferenceFolder:
 
     Args:
         path (str | PathLike): The folder; it is made.
-        predictors (Mapping[str, Predictor]): By name.
+        predictors (Mapping[str, Predictor]): By name; of the same classes.
         ids (CocoIds): Of all images that will be asked for.
         above (float): Scores up to this are not drawn; they are in the
             results. Defaults to 0.3.
@@ -55,6 +55,7 @@ class InferenceFolder:
         self.path = Path(path)
         self.predictors = predictors
         self.ids = ids
+        self.classes = next(iter(predictors.values())).classes
         self.above = above
         self.unreadable: dict[str, str] = {}
         try:
@@ -139,11 +140,11 @@ class InferenceFolder:
 
     def _write(self, entries: Mapping[str, Any]) -> list[Path]:
         written = []
-        for name, predictor in self.predictors.items():
+        for name in self.predictors:
             own = {image: found[name] for image, found in entries.items()}
             written += write_results(self.path, name, own, self.ids)
         path = self.path / 'images.json'
-        write_images(path, own, self.ids, predictor.classes)
+        write_images(path, own, self.ids, self.classes)
         return [*written, path]
 
 

@@ -1,5 +1,6 @@
 """A detector with its own test pipeline, one image at a time."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from mmcv.transforms import LoadImageFromFile
 from mmdet.structures.mask import mask2bbox
 from mmdet.utils import get_test_pipeline_cfg
 from mmengine.dataset import Compose, pseudo_collate
-from torch import nn
 
 from ...errors import DataError
 from ...files.results_file import digest
@@ -28,10 +28,11 @@ class Predictor:
         title (str): Stands above its drawings.
     """
 
-    def __init__(self, detector: nn.Module, title: str) -> None:
-        self.detector: Any = detector
+    def __init__(self, detector: Any, title: str) -> None:
+        self.detector = detector
         self.title = title
-        self.classes = tuple(self.detector.dataset_meta.get('classes') or ())
+        meta: Mapping[str, Any] = self.detector.dataset_meta
+        self.classes = tuple(meta.get('classes') or ())
         pipeline = Compose(get_test_pipeline_cfg(self.detector.cfg))
         self.pipeline = NamedImages(pipeline, sized=False, use='input')
 
