@@ -11,7 +11,8 @@
 Importing this package imports torch and nothing of OpenMMLab.
 """
 
-import sys
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from . import old_names  # noqa: F401
@@ -24,10 +25,7 @@ from .inspection.summary import summary
 from .runtime import to_integer
 from .spec import PartSpec, QuantSpec
 from .version import __version__
-
-if 'mmengine' in sys.modules:
-    # a config's custom_imports: make `type='igq_mmdet.X'` known
-    from . import registry  # noqa: F401
+from .when_imported import when_imported
 
 __all__ = [
     'IGQError',
@@ -46,7 +44,14 @@ __all__ = [
 
 # What needs OpenMMLab: looked up on first use, so that without it
 # everything else works.
-_MMDET = ('IGQDetector', 'IGQHook', 'PreciseCocoMetric')
+_MMDET = ('IGQDetector', 'IGQHook', 'PreciseCocoMetric', 'load_detector')
+
+# Makes mmengine know `type='igq_mmdet.X'` in configs, and our files.
+for _there, _here in (
+    ('mmengine', 'igq_mmdet.registry'),
+    ('mmengine.runner.checkpoint', 'igq_mmdet.openmmlab'),
+):
+    when_imported(_there, partial(import_module, _here))
 
 
 def __getattr__(name: str) -> Any:

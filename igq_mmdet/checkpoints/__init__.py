@@ -3,7 +3,7 @@
 Imports: errors, files, modes, modules, quantizers, spec, version.
 """
 
-from .checkpoint import load, packed, restore, save, stored_bytes
+from .checkpoint import load, packed, restore, restore_, save, stored_bytes
 from .file import QuantCheckpoint, read
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     'packed',
     'read',
     'restore',
+    'restore_',
     'save',
     'stored_bytes',
 ]

@@ -120,7 +120,22 @@ def restore(model: nn.Module, checkpoint: QuantCheckpoint) -> nn.Module:
     Returns:
         nn.Module: A quantized copy of ``model``.
     """
-    qmodel = frozen_skeleton(copy.deepcopy(model), checkpoint)
+    return restore_(copy.deepcopy(model), checkpoint)
+
+
+def restore_(model: nn.Module, checkpoint: QuantCheckpoint) -> nn.Module:
+    """Like :func:`restore`, in place.
+
+    Args:
+        model (nn.Module): The float model; it is changed, and of no use
+            any more if the file is refused.
+        checkpoint (QuantCheckpoint): From :func:`read`.
+
+    Returns:
+        nn.Module: ``model``, or what stands for it if it is itself a
+        layer.
+    """
+    qmodel = frozen_skeleton(model, checkpoint)
     state = unpacked_state(qmodel, checkpoint)
     check_state(qmodel, state, checkpoint.path)
     qmodel.load_state_dict(state, strict=True)

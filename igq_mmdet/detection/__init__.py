@@ -1,6 +1,7 @@
 """Everything that knows mmengine or mmdet.
 
-Imports: detection.evaluation, detection.models, detection.plugin, errors.
+Imports: detection.evaluation, detection.inference, detection.models,
+detection.plugin, errors.
 """
 
 import io
@@ -27,6 +28,7 @@ except ImportError as error:
     ) from error
 
 from .evaluation.precise_coco_metric import PreciseCocoMetric
+from .inference.load_detector import load_detector
 from .models.float_checkpoint import load_float_checkpoint
 from .plugin.igq_detector import IGQDetector
 from .plugin.igq_hook import IGQHook
@@ -35,5 +37,6 @@ __all__ = [
     'IGQDetector',
     'IGQHook',
     'PreciseCocoMetric',
+    'load_detector',
     'load_float_checkpoint',
 ]

@@ -90,6 +90,9 @@ for registry, name in (
 ):
     found = registry.get(f'igq_mmdet.{{name}}')
     assert found is getattr(igq_mmdet, name), name
+from mmengine.runner.checkpoint import CheckpointLoader
+loader = CheckpointLoader._get_checkpoint_loader('some/q.safetensors')
+assert loader.__name__ == 'load_from_safetensors', loader
 """
     )
     assert done.returncode == 0, done.stderr

@@ -22,21 +22,26 @@ MARK = f'{DataError.__module__}.{DataError.__qualname__}: '
 FIXES = {
     'calibration': 'replace it or choose another seed',
     'evaluation': 'replace it',
+    'input': 'replace it or leave it out',
 }
 
 
 class NamedImages(Compose):
-    """The pipeline of an evaluation whose errors name the image.
+    """A test pipeline whose errors name the image.
 
     Args:
         pipeline (Compose): What it stands in for.
         sized (bool): Whether images must have the size that the dataset
             lists.
+        use (str): Key of ``MENDS``. Defaults to 'evaluation'.
     """
 
-    def __init__(self, pipeline: Compose, sized: bool) -> None:
+    def __init__(
+        self, pipeline: Compose, sized: bool, use: str = 'evaluation'
+    ) -> None:
         super().__init__(pipeline.transforms)
         self.sized = sized
+        self.use = use
 
     def __call__(self, data: dict[str, Any]) -> Any:
         """Reads one image.
@@ -51,7 +56,7 @@ class NamedImages(Compose):
         listed = data.get('height'), data.get('width')
         sized = self.sized and None not in listed
         result: Any = data
-        with naming(path, 'evaluation'):
+        with naming(path, self.use):
             for transform in self.transforms:
                 result = transform(result)
                 if result is None:

@@ -27,26 +27,34 @@ MOST_LABELS = 100_000
 
 
 def draw_detections(
-    image: np.ndarray, found: Mapping[str, Any], classes: Sequence[str]
+    image: np.ndarray,
+    found: Mapping[str, Any],
+    classes: Sequence[str],
+    side: int | None = SIDE,
+    above: float = SCORE,
 ) -> np.ndarray:
-    """Draws boxes, masks, labels and scores above 0.3.
+    """Draws boxes, masks, labels and scores.
 
     Args:
         image (np.ndarray): RGB, (height, width, 3).
         found (Mapping): An entry of a prediction store.
         classes (Sequence[str]): Names by label; others get their number.
+        side (int, optional): Longer side of the drawing at most, in pixels;
+            None leaves the size alone. Defaults to 720.
+        above (float): Lower scores are not drawn. Defaults to 0.3.
 
     Returns:
-        np.ndarray: RGB, its longer side at most 720 pixels.
+        np.ndarray: RGB.
 
     Raises:
         DataError: The entry does not fit the image.
     """
     height, width = image.shape[:2]
-    shrink = min(1.0, SIDE / max(height, width))
+    longer = max(height, width)
+    shrink = min(1.0, (side or longer) / longer)
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     scores = np.asarray(found['scores'], dtype=np.float32).reshape(-1)
-    kept = np.flatnonzero(scores > SCORE)
+    kept = np.flatnonzero(scores > above)
     labels = np.asarray(found['labels'], dtype=np.int64).reshape(-1)[kept]
     if len(labels) and not 0 <= labels.min() <= labels.max() < MOST_LABELS:
         raise DataError(f'label {labels.min()} to {labels.max()}')
@@ -89,7 +97,7 @@ def draw_detections(
                 small,
                 DetDataSample(pred_instances=instances),
                 draw_gt=False,
-                pred_score_thr=SCORE,
+                pred_score_thr=above,
             )
     finally:
         np.random.set_state(state)

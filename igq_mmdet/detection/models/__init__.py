@@ -1,4 +1,4 @@
 """Float checkpoints and the detector inside its wrappers.
 
-Imports: checkpoints, errors, files, version.
+Imports: errors, files, openmmlab, version.
 """

@@ -1,67 +1,19 @@
-"""Float checkpoints of detectors: read without pickle's dangers, strictly.
-
-Importing this module also lets mmengine's own ``load_from`` read published
-mmdet checkpoints under torch >= 2.6, and safetensors files, float or
-quantized.
-"""
+"""Float checkpoints of detectors: read without pickle's dangers, strictly."""
 
 import os
-import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 from unittest import mock
 
-import numpy as np
 import torch
-from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
-from safetensors import safe_open
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...checkpoints.file import FORMAT, read
 from ...errors import CheckpointError
-
-QUANTIZED = 'igq_checkpoint'
-
-
-def _statistic(owner: Any, name: str) -> Any:
-    """Stands for ``getattr``, by which buffers pickle their statistics.
-
-    The real one would hand a hostile file any attribute of any object.
-    """
-    if owner is not HistoryBuffer or name not in _STATISTICS:
-        raise pickle.UnpicklingError(
-            f'Weights only: GLOBAL getattr of {name!r} is not allowed'
-        )
-    return getattr(owner, name)
-
-
-_STATISTICS = ('min', 'max', 'current', 'mean')
-
-# What mmengine's Runner pickles beside tensors: the message hub's buffers.
-_NUMPY_CORE = np._core if hasattr(np, '_core') else np.core
-SAFE_GLOBALS: list[Any] = [
-    HistoryBuffer,
-    (_statistic, 'builtins.getattr'),
-    np.ndarray,
-    np.dtype,
-    *(
-        type(np.dtype(name))
-        for name in ('float64', 'float32', 'int64', 'int32', 'uint8', 'bool')
-    ),
-    *(
-        (function, f'numpy.{core}.multiarray.{function.__name__}')
-        for function in (
-            _NUMPY_CORE.multiarray._reconstruct,
-            _NUMPY_CORE.multiarray.scalar,
-        )
-        for core in ('core', '_core')
-    ),
-]
-torch.serialization.add_safe_globals(SAFE_GLOBALS)
+from ...openmmlab.quantized_models import QUANTIZED
+from ...openmmlab.safetensors_files import float32
 
 # Of torch.load: also where all of pickle is asked for.
 WEIGHTS_ONLY = {
@@ -71,40 +23,6 @@ WEIGHTS_ONLY = {
 
 # Recomputed by mmdet when the model is built; older files lack some.
 _DERIVED = ('relative_position_index', 'num_batches_tracked')
-
-
-@CheckpointLoader.register_scheme(prefixes=r'.*\.safetensors$')
-def load_from_safetensors(
-    filename: str, map_location: Any = None
-) -> dict[str, Any]:
-    """Loader for mmengine's ``load_from``: float or quantized files.
-
-    Args:
-        filename (str): A safetensors file.
-        map_location: Not used; tensors are copied into the model anyway.
-
-    Returns:
-        dict: ``state_dict`` and, for a quantized file, the verified
-        :class:`~igq_mmdet.checkpoints.checkpoint.QuantCheckpoint` under
-        ``igq_checkpoint``, also in the state dict's metadata, where
-        :class:`IGQDetector` finds it.
-    """
-    if not os.path.isfile(filename):
-        raise CheckpointError(f'{filename}: no such file')
-    try:
-        with safe_open(filename, framework='pt') as file:
-            quantized = (file.metadata() or {}).get('format') == FORMAT
-        if not quantized:
-            state = OrderedDict(load_file(filename))
-            return {'state_dict': _float32(state)}
-    except Exception as error:  # safetensors raises its own and OSError
-        raise CheckpointError(
-            f'{filename}: damaged or not a safetensors file ({error})'
-        ) from error
-    checkpoint = read(filename)
-    state = OrderedDict(checkpoint.tensors)
-    state._metadata = {'': {QUANTIZED: checkpoint}}  # type: ignore[attr-defined]
-    return {'state_dict': state, QUANTIZED: checkpoint}
 
 
 def _content(filename: str) -> Any:
@@ -158,7 +76,7 @@ def read_float_checkpoint(filename: str) -> dict[str, Tensor]:
     ):
         raise CheckpointError(f'{filename}: holds no state dict of tensors')
     prefix = 'module.'
-    return _float32(
+    return float32(
         OrderedDict(
             (key.removeprefix(prefix), value) for key, value in state.items()
         )
@@ -250,10 +168,3 @@ def _values_of(value: Tensor, own: Tensor) -> bool:
 
 def _derived(key: str) -> bool:
     return key.endswith(_DERIVED)
-
-
-def _float32(state: 'OrderedDict[str, Tensor]') -> 'OrderedDict[str, Tensor]':
-    for key, value in state.items():
-        if value.is_floating_point():
-            state[key] = value.float()
-    return state

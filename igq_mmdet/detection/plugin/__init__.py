@@ -2,5 +2,5 @@
 
 Imports: checkpoints, detection.calibration, detection.data,
 detection.evaluation, detection.kept, detection.models, errors, field_checks,
-inspection, jobs, registry, report, report.dashboards, spec.
+inspection, jobs, openmmlab, registry, report, report.dashboards, spec.
 """

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from ... import checkpoints
 from ...errors import CheckpointError, DataError, SpecError
+from ...openmmlab.quantized_models import QUANTIZED
 from ...registry import MODELS
 from ...spec import QuantSpec
 from ..calibration.agreement import check_agreement
 from ..calibration.rank_calibration import RankCalibration
 from ..data.calib_config import calibrates_in_parallel, calibration_set
-from ..models.float_checkpoint import QUANTIZED, misfit
+from ..models.float_checkpoint import misfit
 
 
 @MODELS.register_module()
@@ -115,7 +116,8 @@ class IGQDetector(BaseModel):
         local_metadata: dict[str, Any],
         *args: Any,
     ) -> None:
-        checkpoint = local_metadata.get(QUANTIZED)
+        local_metadata = dict(local_metadata)
+        checkpoint = local_metadata.pop(QUANTIZED, None)
         if checkpoint is not None:
             self._restore(checkpoint)
             own = self.detector.state_dict()
@@ -149,4 +151,4 @@ class IGQDetector(BaseModel):
                 f'{checkpoint.spec.to_json()}, the config asks for '
                 f'{self.spec.to_json()}; leave its spec out'
             )
-        self.detector = checkpoints.restore(self.detector, checkpoint)
+        checkpoints.restore_(self.detector, checkpoint)

@@ -18,6 +18,7 @@ from ...errors import CheckpointError, SpecError
 from ...field_checks import checked_fields
 from ...inspection.summary import summary
 from ...jobs.ranks import on_main
+from ...openmmlab.quantized_models import QUANTIZED
 from ...registry import HOOKS
 from ...report import Report, run_name, write_report
 from ...report.dashboards.publish import evaluation_step, publish
@@ -36,7 +37,7 @@ from ..evaluation.subject import subject
 from ..kept.calibrated_models import CalibratedModels
 from ..kept.kept_evaluation import KeptEvaluation
 from ..kept.kept_run import KeptRun
-from ..models.float_checkpoint import QUANTIZED, misfit
+from ..models.float_checkpoint import misfit
 from ..models.inner_detector import inner_detector, put_inner_detector
 
 

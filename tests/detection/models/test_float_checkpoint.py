@@ -18,11 +18,11 @@ from safetensors.torch import load_file
 
 from igq_mmdet.detection.models.float_checkpoint import (
     load_float_checkpoint,
-    load_from_safetensors,
     misfit,
     read_float_checkpoint,
 )
 from igq_mmdet.errors import CheckpointError
+from igq_mmdet.openmmlab.safetensors_files import load_from_safetensors
 
 from ..conftest import CONFIG, FLOAT
 
