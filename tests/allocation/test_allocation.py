@@ -45,8 +45,9 @@ class Net(nn.Module):
 
 @pytest.fixture
 def net():
+    """In float64, so that no code lies on the edge of another."""
     torch.manual_seed(0)
-    model = Net().eval()
+    model = Net().eval().double()
     with torch.no_grad():
         for block in model.blocks:
             block.norm.weight.copy_(torch.exp(torch.randn(12)))
@@ -57,7 +58,7 @@ def net():
 @pytest.fixture
 def batches():
     torch.manual_seed(1)
-    return [torch.randn(1, 3, 16, 16) for _ in range(2)]
+    return [torch.randn(1, 3, 16, 16).double() for _ in range(2)]
 
 
 def naive(model, batches, name, groups, others):

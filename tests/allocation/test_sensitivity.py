@@ -34,14 +34,15 @@ class Net(nn.Module):
 
 @pytest.fixture
 def net():
+    """In float64, so that no code lies on the edge of another."""
     torch.manual_seed(0)
-    return Net().eval().requires_grad_(False)
+    return Net().eval().requires_grad_(False).double()
 
 
 @pytest.fixture
 def batches():
     torch.manual_seed(1)
-    return [torch.randn(1, 3, 16, 16) for _ in range(2)]
+    return [torch.randn(1, 3, 16, 16).double() for _ in range(2)]
 
 
 def by_hooks(net, batches, item, calibrated):

@@ -5,6 +5,7 @@ import torch
 
 pytest.importorskip('mmdet')
 
+from mmdet.structures.bbox import bbox2roi
 from mmengine.dataset import pseudo_collate
 
 import igq_mmdet as igq
@@ -12,6 +13,7 @@ from igq_mmdet.detection.calibration.ptq import DetectorCalibration
 from igq_mmdet.detection.data.calibration_set import build_dataset
 from igq_mmdet.kernels import library
 from igq_mmdet.modules.swap import quantized_layers
+from tests.agreement import BETWEEN, each_alone, near
 
 
 @pytest.fixture(scope='module')
@@ -49,29 +51,31 @@ def box_head_calls(model, *samples):
     return calls, found
 
 
-def test_a_batch_is_its_images(calibrated, pair, one_thread):
-    together, batch = box_head_calls(calibrated.model, *pair)
-    alone = [box_head_calls(calibrated.model, sample) for sample in pair]
-    assert set(together) == {
-        'shared_fcs.0',
-        'shared_fcs.1',
-        'fc_cls',
-        'fc_reg',
-    }
-    counts = [len(calls['fc_cls'][0]) for calls, _ in alone]
-    assert min(counts) > 1
-    for name, (rows, out) in together.items():
-        for index in (0, 1):
-            one = alone[index][0][name]
-            assert torch.equal(rows.split(counts)[index], one[0]), name
-            torch.testing.assert_close(
-                out.split(counts)[index], one[1], rtol=1e-5, atol=1e-5
-            )
-    for one, (_, (other,)) in zip(batch, alone, strict=True):
-        assert len(one) == len(other) > 0
-        torch.testing.assert_close(one.bboxes, other.bboxes)
-        torch.testing.assert_close(one.scores, other.scores)
-        assert torch.equal(one.labels, other.labels)
+def test_a_batch_is_its_images(calibrated, pair):
+    """The whole detector but the choice of boxes, which are given."""
+    model, kept = calibrated.model.eval(), (40, 25)
+
+    def features(indices):
+        batch = pseudo_collate([pair[i] for i in indices])
+        data = model.data_preprocessor(batch, False)
+        return model.extract_feat(data['inputs']), data['data_samples']
+
+    with torch.no_grad():
+        found = model.rpn_head.predict(*features((0, 1)))
+    boxes = [own.bboxes[:n] for own, n in zip(found, kept, strict=True)]
+
+    def run(indices):
+        maps, _ = features(indices)
+        model.rpn_head(maps)
+        rois, head = bbox2roi([boxes[i] for i in indices]), model.roi_head
+        masks = head._mask_forward(maps, rois)['mask_preds']
+        found = head._bbox_forward(maps, rois)
+        return found['cls_score'], found['bbox_pred'], masks
+
+    together, alone = each_alone(model, run, (0, 1), [(0,), (1,)])
+    for out, parts in zip(together, zip(*alone, strict=True), strict=True):
+        assert tuple(map(len, parts)) == kept
+        near(torch.cat(parts), out, BETWEEN)
 
 
 def test_the_other_image_would_matter(calibrated, pair):

@@ -14,6 +14,7 @@ LIMIT = 550
 
 
 def environment(**more):
+    """With the threads of this process: others add up in another order."""
     threads = str(torch.get_num_threads())
     clean = {
         k: v for k, v in os.environ.items() if not k.startswith('TORCHELASTIC')

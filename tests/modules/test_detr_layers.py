@@ -7,6 +7,7 @@ from torch import nn
 import igq_mmdet as igq
 from igq_mmdet.modules.instances import instances, instances_inside
 from igq_mmdet.modules.layers.linear import QuantLinear
+from tests.agreement import each_alone
 
 pytest.importorskip('mmdet')
 
@@ -142,11 +143,9 @@ def test_a_head_that_gets_all_layers_keeps_images_apart():
     for found, wanted in zip(qhead(hidden), head(hidden), strict=True):
         torch.testing.assert_close(found, wanted)
     igq.calibrate(qhead, [(hidden,)])
-    both = qhead(hidden)
-    for index in range(2):
-        alone = qhead(hidden[:, index : index + 1])
-        for x, y in zip(alone, both, strict=True):
-            torch.testing.assert_close(x, y[:, index : index + 1])
+    both, alone = each_alone(qhead, qhead, hidden, hidden.split(1, 1))
+    for x, *parts in zip(both, *alone, strict=True):
+        torch.testing.assert_close(torch.cat(parts, 1), x)
     points = qhead.fc_cls.input_quantizer
     assert points.groups == 3
 

@@ -1,7 +1,6 @@
 """The command line on eight images of the demo."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from safetensors import safe_open
 import igq_mmdet as igq
 
 from ..conftest import ROOT
+from ..jobs.real_processes import environment
 from .conftest import FEW
 
 TWO = 'test_dataloader.dataset.indices=2'
@@ -31,7 +31,7 @@ def saved(tmp_path_factory):
         [sys.executable, 'tools/ptq_coco.py', '--save', path]
         + ['--work-dir', folder / 'work', '--cfg-options', FEW],
         cwd=ROOT,
-        env=os.environ | {'PYTHONPATH': str(ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
     )

@@ -1,7 +1,6 @@
 """The hook under the stock tools/test.py and under mmengine's Runner."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ from igq_mmdet.detection.models.inner_detector import inner_detector
 from igq_mmdet.errors import CheckpointError, DataError, SpecError
 
 from ...conftest import ROOT
+from ...jobs.real_processes import environment
 from ..conftest import CONFIG, FEW, FIELDS, FLOAT
 
 PRESET = 'configs/demo/mask-rcnn_swin-mini_demo_w4a4_g12.py'
@@ -60,7 +60,7 @@ def test_stock_test_script(kind, calibrated, tmp_path):
         [sys.executable, STOCK, PRESET, checkpoint, '--cfg-options', FEW]
         + [f'work_dir={tmp_path}'],
         cwd=ROOT,
-        env=os.environ | {'PYTHONPATH': str(ROOT)},
+        env=environment(),
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
