@@ -97,11 +97,10 @@ def a_run_a_line(data: dict[str, Any]) -> str:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluates what is not finished, prints and writes everything."""
-    from tqdm import tqdm
-
     from igq_mmdet.detection.evaluation.runner import use_threads
     from igq_mmdet.detection.models.config import load_config
     from igq_mmdet.files.atomic import replacing
+    from igq_mmdet.jobs.progress import Progress
     from igq_mmdet.report.ablations.tables import ablation_text
     from igq_mmdet.studies.ablation import Ablation, tables
     from igq_mmdet.studies.experiment import Experiment
@@ -132,7 +131,9 @@ def run(args: argparse.Namespace) -> None:
     }
 
     def bar(jobs: Any) -> Any:
-        return tqdm(jobs, desc='ablation', unit='setting', disable=args.quiet)
+        return Progress(
+            jobs, desc='ablation', unit='setting', disable=args.quiet
+        )
 
     data = ablation.run(chosen, bar)
     data['detector'] = Path(args.config).stem
