@@ -18,15 +18,15 @@ py=$venv/bin/python
 stamp=$venv/.igq-setup
 started=$SECONDS
 
-step() { printf '[setup %4ss] %s\n' "$((SECONDS - started))" "$*"; }
+line() { printf '[setup %4ss] %s\n' "$((SECONDS - started))" "$*"; }
+step() { : >"$tmp/log"; printf '%s' "$*" >"$tmp/step"; line "$@"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 pin() { sed -n "s/^$1==\([^ ;]*\).*/\1/p" "$2"; }
-quiet() { # quiet LOG COMMAND...: the command's output is shown if it fails
-    local log=$1; shift
-    "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; return 1; }
+quiet() { # quiet COMMAND...: its output is shown if it fails
+    "$@" >"$tmp/log" 2>&1 || { tail -n 40 "$tmp/log" >&2; return 1; }
 }
 
-key=$(cat requirements/*.txt setup.py .ci/setup.sh \
+key=$(cat requirements/*.txt setup.py .ci/setup.sh .ci/mmcv_units.py \
     igq_mmdet/kernels/csrc/* | sha256sum | cut -d' ' -f1)
 key="$key $PWD"
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ] &&
@@ -34,6 +34,26 @@ if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ] &&
     exit 0
 fi
 rm -f "$stamp"
+
+tmp=$(mktemp -d)
+build=
+still=
+trap '[ -z "$still" ] || kill "$still"; rm -rf "$tmp" "$build"' EXIT
+# What uv is downloading and how far ninja is, as the log has it.
+progress() {
+    awk '$1 == "Downloading" { size[$2] = $3 }
+        $1 == "Downloaded" { delete size[$2] }
+        $1 ~ /^\[[0-9]+\/[0-9]+\]$/ { files = "file " $1 }
+        END {
+            for (name in size) text = text " " name " " size[name]
+            print (text ? "downloading" text : files)
+        }' "$tmp/log"
+}
+# No step is silent for longer than 10 s.
+while sleep 10 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+    line ... "$(cat "$tmp/step"): $(progress)"
+done &
+still=$!
 
 is_311() {
     "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
@@ -55,18 +75,16 @@ if ! is_311 "$py"; then
     "$python" -m venv "$venv" || die "'$python -m venv' failed (on Debian:" \
         "apt-get install python3.11-venv)"
 fi
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
 
 uv_version=$(pin uv requirements/dev.txt)
 step "installing uv $uv_version"
-quiet "$tmp/uv.log" "$py" -m pip install --disable-pip-version-check \
+quiet "$py" -m pip install --disable-pip-version-check \
     "uv==$uv_version" || die "pip could not install uv $uv_version"
 
 step "installing $lock (several GB when downloaded first)"
-VIRTUAL_ENV=$venv "$venv/bin/uv" pip install -q -r "$lock" ||
+VIRTUAL_ENV=$venv quiet "$venv/bin/uv" pip install -r "$lock" ||
     die "uv could not install $lock"
-quiet "$tmp/cv2.log" "$py" -c 'import cv2, mmengine, torch, torchvision' ||
+quiet "$py" -c 'import cv2, mmengine, torch, torchvision' ||
     die "an installed package does not import (if libGL is named:" \
         "apt-get install libgl1 libglib2.0-0)"
 
@@ -101,6 +119,33 @@ install_wheel() {
         --force-reinstall "$1"
 }
 
+# No cache of pip's: it would hand out a wheel built for another torch.
+wheel_of() {
+    quiet "$py" -m pip -v wheel --no-deps --no-cache-dir \
+        --no-build-isolation --wheel-dir "$build" "$@"
+}
+# A few files instead of 77, without debug symbols. False, with a line that
+# says so, if any of it fails.
+quick_build() {
+    local sources=$build/sources
+    step "building $mmcv $mmcv_version once (1 to 2 minutes on 2 cores)"
+    mkdir "$sources"
+    if quiet "$py" -m pip download --no-deps --no-cache-dir \
+            --no-build-isolation --require-hashes --no-binary "$mmcv" \
+            -d "$build" -r "$mmcv_pin" &&
+        quiet tar xf "$build"/*.tar.gz -C "$sources" --strip-components=1 &&
+        quiet "$py" .ci/mmcv_units.py merge "$sources" &&
+        CFLAGS='-O2 -g0' wheel_of "$sources" &&
+        quiet install_wheel "$build"/*.whl &&
+        mmcv_works &&
+        quiet "$py" .ci/mmcv_units.py check "$sources"
+    then
+        return 0
+    fi
+    line "that failed (see above)"
+    return 1
+}
+
 mkdir -p "$cache"
 wheel=$(find "$cache" -maxdepth 1 -name "${mmcv/-/_}-$mmcv_version-*.whl" | head -n 1)
 if [ -n "$wheel" ]; then
@@ -119,27 +164,28 @@ if [ -z "$wheel" ]; then
 sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' ||
         die "mmcv is compiled and Python.h is not found" \
             "(on Debian: apt-get install python3.11-dev)"
-    step "building $mmcv $mmcv_version once (about 10 minutes on 2 cores)"
     build=$(mktemp -d "$cache/build.XXXXXX")
-    trap 'rm -rf "$tmp" "$build"' EXIT
     # A GPU without its toolkit would make the build look for nvcc.
     [ -n "$kind" ] || export CUDA_VISIBLE_DEVICES=
-    # No cache of pip's: it would hand out a wheel built for another torch.
-    MMCV_WITH_OPS=1 MAX_JOBS=$(nproc) PATH=$venv/bin:$PATH \
-        quiet "$tmp/mmcv.log" "$py" -m pip wheel --no-deps --no-cache-dir \
-        --no-binary "$mmcv" --no-build-isolation --wheel-dir "$build" \
-        "$mmcv==$mmcv_version" ||
-        die "$mmcv $mmcv_version could not be built (its last lines above)"
-    built=$(find "$build" -name '*.whl')
-    install_wheel "$built"
-    mmcv_works || die "$mmcv was built but does not work: see" \
-        "$py -c 'import mmcv.ops'"
-    mv "$built" "$cache/"
+    export MMCV_WITH_OPS=1 MAX_JOBS=$(nproc) PATH=$venv/bin:$PATH
+    if [ -z "$kind" ] && quick_build; then
+        :
+    else
+        step "building $mmcv $mmcv_version in the ordinary way once (about" \
+            "10 minutes on 2 cores)"
+        rm -rf "$build"/*
+        wheel_of --require-hashes --no-binary "$mmcv" -r "$mmcv_pin" ||
+            die "$mmcv $mmcv_version could not be built (last lines above)"
+        install_wheel "$build"/*.whl
+        mmcv_works || die "$mmcv was built but does not work: see" \
+            "$py -c 'import mmcv.ops'"
+    fi
+    mv "$build"/*.whl "$cache/"
     step "kept the wheel in ${cache/#$HOME/\~}"
 fi
 
 step "installing igq_mmdet itself, editable"
-VIRTUAL_ENV=$venv "$venv/bin/uv" pip install -q --no-deps \
+VIRTUAL_ENV=$venv quiet "$venv/bin/uv" pip install -q --no-deps \
     --no-build-isolation -e .
 printf '%s\n' "$key" >"$stamp"
 step "done"

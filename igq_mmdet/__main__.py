@@ -16,7 +16,7 @@ def report() -> None:
     found = environment()
     shown = {
         **found['versions'],
-        **{k: found[k] for k in ('device', 'threads', 'platform', 'commit')},
+        **{k.replace('_', ' '): found[k] for k in found if k != 'versions'},
         'imported from': Path(__file__).parent,
     }
     for name, value in shown.items():

@@ -1,7 +1,10 @@
 """The environment report of ``python -m igq_mmdet``."""
 
+import os
 import subprocess
 import sys
+
+import torch
 
 import igq_mmdet as igq
 from igq_mmdet.__main__ import report
@@ -17,11 +20,37 @@ def test_report(capsys):
     shown = {line[:22].rstrip(): line[22:] for line in lines}
     assert shown['igq_mmdet'] == igq.__version__
     assert shown['torch'] and shown['python']
+    assert shown['device'].endswith(f'{os.cpu_count()} cores')
+    used = torch.backends.cpu.get_cpu_capability()
+    assert f'torch uses {used}' in shown['instruction sets']
     assert 'usable:' in lines
     for one in usable():
         answer = 'yes' if one.works else 'no'
         line = f'  {one.name:<22}{answer:<5}{one.detail}'.rstrip()
         assert line in lines
+
+
+def test_limits_of_the_processor_are_named():
+    """What `make test-lesser` sets shows in the report, and works."""
+    limits = {
+        'ATEN_CPU_CAPABILITY': 'default',
+        'ONEDNN_MAX_CPU_ISA': 'SSE41',
+        'MKL_ENABLE_INSTRUCTIONS': 'AVX2',
+        'IGQ_MMDET_ISA': 'none',
+    }
+    done = subprocess.run(
+        [sys.executable, '-m', 'igq_mmdet'],
+        cwd=ROOT,
+        env={**os.environ, **limits},
+        capture_output=True,
+        text=True,
+    )
+    (line,) = [
+        x for x in done.stdout.splitlines() if x.startswith('instruction sets')
+    ]
+    _, torchs, *named = line.split('; ')
+    assert torchs == 'torch uses DEFAULT'
+    assert named == [f'{name}={value}' for name, value in limits.items()]
 
 
 def test_what_is_missing_is_named(monkeypatch, tmp_path):

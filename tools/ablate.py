@@ -88,9 +88,9 @@ def a_run_a_line(data: dict[str, Any]) -> str:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluates what is not finished, prints and writes everything."""
-    from tqdm import tqdm
 
     from igq_mmdet.files.atomic import replacing
+    from igq_mmdet.jobs.progress import Progress
     from igq_mmdet.report.ablations.tables import ablation_text
     from igq_mmdet.studies.ablation import Ablation, tables
 
@@ -112,7 +112,9 @@ def run(args: argparse.Namespace) -> None:
     }
 
     def bar(jobs: Any) -> Any:
-        return tqdm(jobs, desc='ablation', unit='setting', disable=args.quiet)
+        return Progress(
+            jobs, desc='ablation', unit='setting', disable=args.quiet
+        )
 
     data = ablation.run(chosen, bar)
     data['detector'] = Path(args.config).stem

@@ -8,8 +8,6 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 import igq_mmdet as igq
 from igq_mmdet.commands.command import run_command
 from igq_mmdet.commands.custom_imports import (
@@ -17,6 +15,7 @@ from igq_mmdet.commands.custom_imports import (
     import_custom,
 )
 from igq_mmdet.files.atomic import replacing
+from igq_mmdet.jobs.progress import Progress
 from igq_mmdet.report.compare import (
     Cohort,
     Gallery,
@@ -76,7 +75,7 @@ def galleries(
     from igq_mmdet.detection.evaluation.drawings import gallery
 
     def bar(jobs):
-        return tqdm(jobs, desc='drawing', unit='image', disable=args.quiet)
+        return Progress(jobs, desc='drawing', unit='image', disable=args.quiet)
 
     return {
         number: gallery(cohort, args.images, args.data_root, bar)

@@ -53,9 +53,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     """Measures and prints the tables."""
-    from tqdm import tqdm
-
     from igq_mmdet.detection.calibration.ptq import DetectorCalibration
+    from igq_mmdet.jobs.progress import Progress
     from igq_mmdet.report import sensitivity as report
     from igq_mmdet.studies.sensitivity import ap_alone, detector_sensitivity
 
@@ -70,7 +69,9 @@ def run(args: argparse.Namespace) -> None:
     )
 
     def bar(jobs: Any, unit: str = 'item') -> Any:
-        return tqdm(jobs, desc='sensitivity', unit=unit, disable=args.quiet)
+        return Progress(
+            jobs, desc='sensitivity', unit=unit, disable=args.quiet
+        )
 
     calibration = DetectorCalibration(experiment.detector, images, [spec])
     found = detector_sensitivity(calibration, spec, args.work_dir, bar)

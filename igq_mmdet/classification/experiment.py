@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from .. import checkpoints
 from ..calibration import collect, fit, freeze, quantize
 from ..errors import DataError
 from ..inspection.coverage import coverage
+from ..jobs.progress import Progress
 from ..report import Report, run_name, write_report
 from ..spec import QuantSpec
 from .data import Images
@@ -141,7 +141,7 @@ class ClassifierExperiment:
         start = time.perf_counter()
         right = dict.fromkeys(TOP, 0)
         batches = self.test.batches(self.batch_size, workers=self.workers)
-        bar = tqdm(
+        bar = Progress(
             total=len(self.test), desc=label, unit='image', disable=self.quiet
         )
         with torch.inference_mode(), bar:

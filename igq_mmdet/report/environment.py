@@ -22,6 +22,24 @@ PACKAGES = (
     'pycocotools',
     'timm',
 )
+# Those on which the last bits of float sums depend, as Linux calls them.
+INSTRUCTION_SETS = (
+    'sse4_1',
+    'avx2',
+    'fma',
+    'avx512f',
+    'avx512_vnni',
+    'avx512_bf16',
+    'amx_int8',
+    'amx_bf16',
+)
+# They make torch, its libraries and igq_mmdet use less than there is.
+LIMITS = (
+    'ATEN_CPU_CAPABILITY',
+    'ONEDNN_MAX_CPU_ISA',
+    'MKL_ENABLE_INSTRUCTIONS',
+    'IGQ_MMDET_ISA',
+)
 
 
 def environment() -> dict[str, Any]:
@@ -37,6 +55,7 @@ def environment() -> dict[str, Any]:
             **{name: _version(name) for name in PACKAGES},
         },
         'device': _device(),
+        'instruction_sets': _instruction_sets(),
         'threads': torch.get_num_threads(),
         'platform': platform.platform(),
         'commit': _commit(),
@@ -60,14 +79,29 @@ _distributions = functools.cache(metadata.packages_distributions)
 def _device() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    name = platform.processor() or platform.machine()
+    name = _cpuinfo('model name') or platform.processor()
+    return f'{name or platform.machine()}, {os.cpu_count()} cores'
+
+
+def _cpuinfo(field: str) -> str:
+    """A field of the first processor, where the system tells."""
     cpuinfo = Path('/proc/cpuinfo')
     if cpuinfo.is_file():
         for line in cpuinfo.read_text().splitlines():
-            if line.startswith('model name'):
-                name = line.split(':', 1)[1].strip()
-                break
-    return f'{name}, {os.cpu_count()} cores'
+            if line.startswith(field):
+                return line.partition(':')[2].strip()
+    return ''
+
+
+def _instruction_sets() -> str:
+    """What the processor has, what torch uses, and what limits it."""
+    has = [x for x in INSTRUCTION_SETS if x in _cpuinfo('flags').split()]
+    parts = [
+        ' '.join(has) or 'unknown',
+        f'torch uses {torch.backends.cpu.get_cpu_capability()}',
+    ]
+    parts += [f'{x}={os.environ[x]}' for x in LIMITS if x in os.environ]
+    return '; '.join(parts)
 
 
 def _commit() -> str | None:

@@ -11,7 +11,6 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from torch import nn
-from tqdm import tqdm
 
 from .. import checkpoints
 from ..allocation.allocation import Allocation
@@ -32,6 +31,7 @@ from ..detection.models.float_checkpoint import load_float_checkpoint
 from ..detection.models.inner_detector import inner_detector
 from ..detection.plugin.progress_hook import ProgressHook
 from ..inspection.coverage import traced_coverage
+from ..jobs.progress import Progress
 from ..jobs.ranks import on_main
 from ..methods import METHODS
 from ..report import Report, run_name, write_report
@@ -271,7 +271,7 @@ class Experiment:
     ) -> Allocation:
         def bar(jobs: Any) -> Any:
             label = f'allocation {run_name(spec)}'
-            return tqdm(jobs, desc=label, unit='layer', disable=self.quiet)
+            return Progress(jobs, desc=label, unit='layer', disable=self.quiet)
 
         folder = self.runner.work_dir
         return calibration.allocate(spec, options, folder, bar)
@@ -311,4 +311,4 @@ class Experiment:
     def _bar(self, batches: Any) -> Any:
         if self.quiet:
             return iter(batches)
-        return tqdm(batches, desc='calibration', unit='image')
+        return Progress(batches, desc='calibration', unit='image')

@@ -4,8 +4,8 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from tqdm import tqdm
 
+from ...jobs.progress import Progress
 from ...registry import HOOKS
 
 
@@ -23,7 +23,7 @@ class ProgressHook(Hook):
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Opens the bar."""
-        self._bar = tqdm(
+        self._bar = Progress(
             total=len(runner.test_dataloader), desc=self.label, unit='image'
         )
 
