@@ -19,7 +19,8 @@ def reference_pairs(
         reference (str, optional): ``float``; a whole name; or a method such
             as ``layerwise`` or ``igq:8``, which stands for that of the same
             bits. By default the first setting of the same bits, and float for
-            one that is alone.
+            one that is alone. Where several would do, one that was calibrated
+            and executed alike comes first.
 
     Returns:
         dict[str, str]: Reference by setting, in the order of settings; what
@@ -58,12 +59,13 @@ def _reference(
         and _parts(x)[1] == bits
         and reference in (None, _parts(x)[0])
     ]
-    if reference is None:
-        if len(same) > 1:
-            return same[0]
-        return FLOAT if FLOAT in names else None
     alike = [x for x in same if _parts(x)[2] == rest]
-    return next(iter(alike + same), None)
+    if reference is not None:
+        return next(iter(alike + same), None)
+    group = alike if len(alike) > 1 else same
+    if len(group) > 1:
+        return group[0]
+    return FLOAT if FLOAT in names else None
 
 
 def _parts(name: str) -> tuple[str, str, str]:

@@ -9,15 +9,14 @@ import pytest
 from igq_mmdet.errors import DataError
 from igq_mmdet.report.ablations.plot import plot_groups
 from igq_mmdet.report.ablations.results_page import results_page
-from igq_mmdet.report.ablations.tables import (
+from igq_mmdet.report.ablations.tables import lines, spread
+from igq_mmdet.report.ablations.words import (
     CLAIMS,
     ablation_text,
     allocation_words,
-    difference,
-    lines,
     ordering_words,
+    over_seeds,
     short_words,
-    spread,
 )
 from igq_mmdet.report.training_words import training_words
 
@@ -72,13 +71,13 @@ def data():
 
 
 def test_difference_is_paired():
-    off = difference([10, 21, 32, 43], [9, 19, 29, 39])
+    off = over_seeds([10, 21, 32, 43], [9, 19, 29, 39])
     assert off.mean == 2.5 and off.higher == off.seeds == 4
     assert off.error == pytest.approx(math.sqrt(5 / 3) / 2)
     assert off.sign == 1
-    assert difference([9, 19, 29, 39], [10, 21, 32, 43]).sign == -1
-    assert difference([1, 5, 1, 5], [5, 1, 5, 2]).sign == 0
-    assert difference([3], [1]).sign == 0  # one seed proves nothing
+    assert over_seeds([9, 19, 29, 39], [10, 21, 32, 43]).sign == -1
+    assert over_seeds([1, 5, 1, 5], [5, 1, 5, 2]).sign == 0
+    assert over_seeds([3], [1]).sign == 0  # one seed proves nothing
 
 
 def test_spread():
