@@ -1,6 +1,7 @@
 """timm classifiers: data, training of small ones, evaluation.
 
-Imports: calibration, checkpoints, errors, files, inspection, report, spec.
+Imports: calibration, checkpoints, errors, files, inspection, report,
+report.differences, spec.
 """
 
 from .data import Images, image_folder

@@ -1,7 +1,7 @@
 """The report file and the tables made from it.
 
 Imports: checkpoints, errors, files, inspection, methods, report.differences,
-spec, version.
+version.
 """
 
 from .by_field import where_text
