@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
 
     from igq_mmdet.files.atomic import replacing
     from igq_mmdet.jobs.progress import Progress
-    from igq_mmdet.report.ablations.tables import ablation_text
+    from igq_mmdet.report.ablations.words import ablation_text
     from igq_mmdet.studies.ablation import Ablation, tables
 
     base = igq.QuantSpec(groups=args.groups, parts=args.parts)

@@ -7,6 +7,7 @@ import argparse
 import importlib.util
 import sys
 from pathlib import Path
+from typing import Any
 
 import igq_mmdet as igq
 from igq_mmdet.commands.command import run_command
@@ -19,6 +20,7 @@ from igq_mmdet.jobs.progress import Progress
 from igq_mmdet.report.compare import (
     Cohort,
     Gallery,
+    add_differences,
     collect,
     csv_text,
     markdown_text,
@@ -54,6 +56,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--data-root', help='where the images lie, if they were moved'
     )
     add_custom_imports(parser)
+    parser.add_argument(
+        '--reference',
+        help='what differences are to: float, a setting as the table names '
+        'it, or a method such as igq:8, at the same bits; default the first '
+        'of the same bits, and float for one alone',
+    )
     parser.add_argument('--quiet', action='store_true', help='no progress')
     args = parser.parse_args(argv)
     if args.images < 0:
@@ -87,6 +95,13 @@ def run(args: argparse.Namespace) -> None:
     """Reads, prints and writes."""
     import_custom(args)
     cohorts = collect(report_files(args.dirs))
+
+    def bar(jobs: Any) -> Any:
+        return Progress(
+            jobs, desc='differences', unit='run', delay=1, disable=args.quiet
+        )
+
+    add_differences(cohorts, args.reference, bar)
     print(terminal_text(cohorts), flush=True)
     try:
         args.out.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import igq_mmdet as igq
 from igq_mmdet.commands.command import run_command
 from igq_mmdet.files.atomic import replacing
+from igq_mmdet.report.differences import Difference
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTED = 10_000  # test images of Fashion-MNIST
@@ -73,7 +74,18 @@ def read(item: str) -> tuple[str, dict]:
 
 
 def gains(data: dict) -> str:
-    """What groups gain over layer-wise, and how sure a figure is."""
+    """What settings gain over others, and how sure a figure is."""
+    compared = (data.get('differences') or {}).get('settings')
+    if compared:
+        said = [
+            f'{row["setting"]} to {row["against"]} '
+            + Difference.from_dict(row['metrics']['top1']).text()
+            for row in compared
+        ]
+        return (
+            'Top-1 with the 95 % interval over images, by paired bootstrap: '
+            f'{", ".join(said)}.'
+        )
     top = {
         (run['spec']['w_bits'], run['spec']['a_bits'], run['name']): (
             run['metrics']['top1']

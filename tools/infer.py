@@ -60,8 +60,6 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
     from igq_mmdet import load_detector, to_integer
     from igq_mmdet.detection.evaluation.runner import use_threads
     from igq_mmdet.detection.inference.coco_results import coco_ids
@@ -70,6 +68,7 @@ def _run(args: argparse.Namespace) -> None:
     from igq_mmdet.detection.inference.load_detector import load_float_detector
     from igq_mmdet.detection.inference.predictor import Predictor
     from igq_mmdet.detection.models.config import load_config
+    from igq_mmdet.jobs.progress import Progress
     from igq_mmdet.report import run_name
 
     if not 0 <= args.score_thr <= 1:
@@ -92,7 +91,7 @@ def _run(args: argparse.Namespace) -> None:
     names = [image.name for image in images]
     ids = coco_ids(names, classes, args.annotations)
     folder = InferenceFolder(args.out, predictors, ids, args.score_thr)
-    bar = partial(tqdm, desc='inference', unit='image', disable=args.quiet)
+    bar = partial(Progress, desc='inference', unit='image', disable=args.quiet)
     written = folder.run(images, bar)
     for line in folder.unreadable.values():
         print(line, file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import Any
 import igq_mmdet as igq
 from igq_mmdet.allocation.perturbation import CANDIDATES
 from igq_mmdet.commands.command import run_command
-from igq_mmdet.commands.compared import named_settings
+from igq_mmdet.commands.compared import check_reference, named_settings
 from igq_mmdet.commands.detector import (
     add_detector,
     add_draws,
@@ -103,6 +103,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         + DEMO_COMPARE,
     )
     parser.add_argument(
+        '--reference',
+        help='what differences are to: float, or a setting such as layerwise '
+        'or igq:8, at the same bits; default the first that is compared, and '
+        'float for one alone',
+    )
+    parser.add_argument(
         '--allocate',
         action='store_true',
         help='evaluate every setting with groups again, allocated layer '
@@ -147,8 +153,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     shown.add_argument('--quiet', action='store_true', help='only the table')
     args = parser.parse_args(argv)
-    if args.load and (args.compare or args.save):
-        parser.error('--load evaluates one file; leave --compare and --save')
+    if args.load and (args.compare or args.save or args.reference):
+        parser.error(
+            '--load evaluates one file; leave --compare, --reference and '
+            '--save'
+        )
     if args.save and (len(args.seed) > 1 or args.compare or args.calib_each):
         parser.error(
             '--save writes one setting: one --seed, no --compare or '
@@ -225,6 +234,8 @@ def _run(args: argparse.Namespace) -> None:
     experiment.calib_parallel = args.calib_parallel
     experiment.keep(args.resume, not args.no_predictions)
     with_float = bool(args.checkpoint) and not args.skip_float
+    if args.reference is not None:  # shows before hours of evaluation
+        check_reference(args.reference, specs, with_float, args.allocate)
     if args.load:
         experiment.run_checkpoint(args.load, with_float)
     else:
@@ -241,6 +252,7 @@ def _run(args: argparse.Namespace) -> None:
                 specs, images, args.save, with_float, options
             )
             with_float = False
+    experiment.add_differences(args.reference)
     path = experiment.write()
     if path is None:
         return

@@ -1,7 +1,7 @@
 """timm classifiers: data, training of small ones, evaluation.
 
 Imports: calibration, checkpoints, errors, files, inspection, jobs, report,
-spec.
+report.differences, spec.
 """
 
 from .data import Images, image_folder

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -14,6 +15,13 @@ from ..errors import DataError
 from ..inspection.coverage import coverage
 from ..jobs.progress import Progress
 from ..report import Report, run_name, write_report
+from ..report.differences import (
+    PerImage,
+    names_digest,
+    pack_hits,
+    unpack_hits,
+)
+from ..report.report_differences import report_differences
 from ..spec import QuantSpec
 from .data import Images
 
@@ -57,6 +65,10 @@ class ClassifierExperiment:
         self.workers = workers
         self.quiet = quiet
         self.report = Report()
+        self.report.data['images'] = {
+            'count': len(test),
+            'names': names_digest(test.names),
+        }
         self._coverage: dict[Any, dict[str, Any]] = {}
 
     @property
@@ -66,8 +78,9 @@ class ClassifierExperiment:
 
     def run_float(self) -> None:
         """Evaluates the float model."""
-        metrics, seconds = self.evaluate(self.model, 'float')
+        metrics, hits, seconds = self.evaluate(self.model, 'float')
         self.report.set_float(metrics, self.float_bytes, seconds)
+        self.report.data['float']['hits'] = hits
 
     def run_settings(
         self,
@@ -128,7 +141,7 @@ class ClassifierExperiment:
 
     def evaluate(
         self, model: nn.Module, label: str
-    ) -> tuple[dict[str, float], float]:
+    ) -> tuple[dict[str, float], dict[str, str], float]:
         """Top-1 and top-5 in percent.
 
         Args:
@@ -136,10 +149,11 @@ class ClassifierExperiment:
             label (str): For the progress bar.
 
         Returns:
-            tuple[dict[str, float], float]: Metrics and seconds.
+            tuple[dict, dict, float]: Metrics; which images are right, from
+            :func:`pack_hits`, by metric; seconds.
         """
         start = time.perf_counter()
-        right = dict.fromkeys(TOP, 0)
+        right: dict[str, list[np.ndarray]] = {f'top{k}': [] for k in TOP}
         batches = self.test.batches(self.batch_size, workers=self.workers)
         bar = Progress(
             total=len(self.test), desc=label, unit='image', disable=self.quiet
@@ -150,13 +164,32 @@ class ClassifierExperiment:
                 ranked = scores.topk(min(max(TOP), scores.shape[1])).indices
                 hits = ranked == labels[:, None]
                 for top in TOP:
-                    right[top] += int(hits[:, :top].sum())
+                    own = hits[:, :top].any(dim=1)
+                    right[f'top{top}'].append(own.cpu().numpy())
                 bar.update(len(labels))
+        every = {key: np.concatenate(own) for key, own in right.items()}
         metrics = {
-            f'top{top}': 100 * count / len(self.test)
-            for top, count in right.items()
+            key: 100 * int(own.sum()) / len(self.test)
+            for key, own in every.items()
         }
-        return metrics, time.perf_counter() - start
+        packed = {key: pack_hits(own) for key, own in every.items()}
+        return metrics, packed, time.perf_counter() - start
+
+    def add_differences(self, reference: str | None = None) -> None:
+        """Compares the settings of the report, see
+        :func:`report_differences`.
+
+        Args:
+            reference (str, optional): What with, see
+                :func:`reference_pairs`.
+        """
+        data = self.report.data
+
+        def load(run: Mapping[str, Any] | None) -> Mapping[str, PerImage]:
+            entry = data['float'] if run is None else run
+            return unpack_hits(entry['hits'], data['images'])
+
+        data['differences'] = report_differences(data, load, reference)
 
     def write(self) -> str:
         """Writes the report and returns its path."""
@@ -166,8 +199,9 @@ class ClassifierExperiment:
 
     def _run(self, qmodel: nn.Module, record: Mapping[str, Any]) -> None:
         spec: Any = qmodel.igq_spec
-        metrics, seconds = self.evaluate(qmodel, run_name(spec))
+        metrics, hits, seconds = self.evaluate(qmodel, run_name(spec))
         run = self.report.add_run(qmodel, metrics, record, seconds)
+        run['hits'] = hits
         key = (spec.method, spec.include, spec.exclude)
         if key not in self._coverage:
             ((image, _),) = self.test.batches(1, [0])

@@ -11,8 +11,9 @@ from ..classification.experiment import ClassifierExperiment
 from ..errors import IGQError
 from ..report import uncovered_lines
 from ..report.classification import classification_table
+from ..report.report_differences import difference_text
 from ..spec import QuantSpec
-from .compared import named_settings
+from .compared import check_reference, named_settings
 from .custom_imports import add_custom_imports, import_custom
 
 
@@ -41,6 +42,12 @@ def add_options(parser: argparse.ArgumentParser, compare: str | None) -> None:
         default=compare,
         help='settings to evaluate on the same calibration images, such as '
         'layerwise,igq:8,igq:12,upper_bound',
+    )
+    parser.add_argument(
+        '--reference',
+        help='what differences are to: float, or a setting such as layerwise '
+        'or igq:8, at the same bits; default the first that is compared, and '
+        'float for one alone',
     )
     parser.add_argument('--include', nargs='+', default=(), help='patterns')
     parser.add_argument('--exclude', nargs='+', default=(), help='patterns')
@@ -92,6 +99,8 @@ def run(
         torch.set_num_threads(args.threads)
     import_custom(args)
     specs = settings(args)
+    if args.reference is not None and not args.load:
+        check_reference(args.reference, specs, not args.skip_float)
     experiment, images = build()
     if not args.skip_float:
         experiment.run_float()
@@ -105,8 +114,12 @@ def run(
             args.seed,
             args.save,
         )
+    experiment.add_differences(args.reference)
     path = experiment.write()
     print(classification_table(experiment.report.data))
+    said = difference_text(experiment.report.data['differences'])
+    if said:
+        print(said)
     for line in uncovered_lines(experiment.report.data):
         print(line, file=sys.stderr)
     if args.save and not args.quiet:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import SpecError
+from ..report import run_name
+from ..report.differences.pairs import FLOAT, reference_pairs
 from ..spec import QuantSpec
 
 
@@ -40,3 +42,30 @@ def named_settings(
                 )
             )
     return specs
+
+
+def check_reference(
+    reference: str,
+    specs: Iterable[QuantSpec],
+    with_float: bool,
+    allocated: bool = False,
+) -> None:
+    """Refuses a reference that is not going to be evaluated.
+
+    Args:
+        reference (str): See :func:`reference_pairs`.
+        specs (Iterable[QuantSpec]): What is evaluated.
+        with_float (bool): Whether the float model is.
+        allocated (bool): Whether ``igq`` settings are evaluated a second
+            time with allocated groups. Defaults to False.
+
+    Raises:
+        DataError: It is not.
+    """
+    names = [FLOAT] if with_float else []
+    for spec in specs:
+        names.append(run_name(spec))
+        if allocated and spec.method == 'igq':
+            method, _, bits = run_name(spec).partition(' ')
+            names.append(f'{method}+alloc {bits}')
+    reference_pairs(names, reference)

@@ -1,6 +1,7 @@
 """The report file and the tables made from it.
 
-Imports: checkpoints, errors, files, inspection, methods, version.
+Imports: checkpoints, errors, files, inspection, methods, report.differences,
+version.
 """
 
 from .by_field import where_text

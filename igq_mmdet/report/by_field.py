@@ -40,6 +40,16 @@ def where_text(where: Mapping[str, str] | None) -> str:
     return ', '.join(f'{key} {value}' for key, value in (where or {}).items())
 
 
+def setting_of(run: Mapping[str, Any]) -> str:
+    """Names a setting: its runs differ in the seed alone.
+
+    Args:
+        run (Mapping): Of a report.
+    """
+    where = where_text(run['calibration'].get('where'))
+    return f'{run["name"]}, {where}' if where else str(run['name'])
+
+
 def field_tables(data: Mapping[str, Any]) -> list[str]:
     """A table for each field that AP is reported by.
 

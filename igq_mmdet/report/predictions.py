@@ -9,11 +9,13 @@ says of which run it is: lines put together from several files do not pass.
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
 from ..files.journal import entry_at, scan
+from .differences import Matches
 
 SCHEMA = 'igq_mmdet.predictions/2'
 FOLDER = 'predictions'
@@ -84,8 +86,8 @@ class Predictions(Mapping[Any, dict[str, Any]]):
         header (dict): ``schema``, ``run``, ``seed``, ``digest`` and what
             the digest is of.
         metrics (dict, optional): Once the evaluation was finished:
-            ``metrics``, ``seconds`` and ``evaluator``, the digest of what
-            judged.
+            ``metrics``, ``seconds``, ``evaluator``, the digest of what
+            judged, and ``matches``, see :class:`Matches`.
         damaged (list[tuple[Path, int]]): Lines before the last that are
             damaged; their images are missing.
 
@@ -148,6 +150,29 @@ class Predictions(Mapping[Any, dict[str, Any]]):
                 f'{path}: of another run than {self.paths[0]}; delete one'
             )
         self.header = header
+
+    @cached_property
+    def matches(self) -> dict[str, Matches]:
+        """Which detections are right, by metric.
+
+        Raises:
+            DataError: That was not kept, or is damaged.
+        """
+        name = f'{self.paths[0]}: {self.header.get("run")!r}'
+        if self.metrics is None:
+            raise DataError(f'{name} is not finished; --resume goes on')
+        if not self.metrics.get('matches'):
+            raise DataError(
+                f'{name} was kept without matches, by an earlier version or '
+                'other metrics than CocoMetric; --resume adds what it can'
+            )
+        try:
+            return {
+                str(key): Matches.from_dict(entry)
+                for key, entry in self.metrics['matches'].items()
+            }
+        except (AttributeError, DataError) as error:
+            raise DataError(f'{name}: {error}; delete the file') from error
 
     def __getitem__(self, img_id: Any) -> dict[str, Any]:
         entry = entry_at(*self._places[img_id])

@@ -10,7 +10,7 @@ from typing import Any
 from ..files.atomic import replacing
 from ..inspection.columns import format_rows
 from .environment import environment
-from .table import BOX, MASK
+from .metrics import BOX, MASK
 
 SCHEMA = 'igq_mmdet.sensitivity/1'
 FIELDS = ('layer', 'part', 'kind', 'bits', 'kl', 'sqnr')

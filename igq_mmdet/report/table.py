@@ -7,9 +7,10 @@ from typing import Any
 
 from ..inspection.columns import format_rows
 from ..methods import METHODS
-from .by_field import field_tables, where_text
+from .by_field import field_tables, setting_of, where_text
+from .metrics import BOX, MASK
+from .report_differences import difference_text
 
-BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
 HEADER = (
     'setting',
     'W/A',
@@ -62,15 +63,16 @@ def result_text(data: Mapping[str, Any]) -> str:
 
     Returns:
         str: The table of results, means over seeds if settings occur more
-        than once, AP by fields of the images if there is any, and lines
-        about allocation and integer execution.
+        than once, AP by fields of the images if there is any, differences,
+        and lines about allocation and integer execution.
     """
-    names = [_setting(run) for run in data['runs']]
+    names = [setting_of(run) for run in data['runs']]
     blocks = [result_table(data)]
     if len(set(names)) < len(names):
         blocks.append(seed_table(data))
-    blocks += field_tables(data)
-    return '\n'.join([*blocks, *allocation_lines(data), *runtime_lines(data)])
+    blocks += [*field_tables(data), difference_text(data.get('differences'))]
+    blocks += [*allocation_lines(data), *runtime_lines(data)]
+    return '\n'.join(block for block in blocks if block)
 
 
 def runtime_lines(data: Mapping[str, Any]) -> list[str]:
@@ -104,7 +106,7 @@ def seed_table(data: Mapping[str, Any]) -> str:
     """
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for run in data['runs']:
-        runs.setdefault(_setting(run), []).append(run)
+        runs.setdefault(setting_of(run), []).append(run)
     rows: list[tuple[str, ...]] = [
         ('setting', 'seeds', 'images', 'box AP', 'mask AP')
     ]
@@ -116,12 +118,6 @@ def seed_table(data: Mapping[str, Any]) -> str:
         )
         rows.append((name, str(len(same)), str(len(images)), *spread))
     return format_rows(rows)
-
-
-def _setting(run: Mapping[str, Any]) -> str:
-    """Runs of one setting differ in the seed alone."""
-    where = where_text(run['calibration'].get('where'))
-    return f'{run["name"]}, {where}' if where else run['name']
 
 
 def _spread(values: list[float]) -> str:

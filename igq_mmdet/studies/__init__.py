@@ -3,5 +3,6 @@
 Imports: allocation, calibration, checkpoints, detection.calibration,
 detection.data, detection.evaluation, detection.kept, detection.models,
 detection.plugin, errors, field_checks, files, inspection, jobs, methods,
-report, report.dashboards, runtime, spec, version.
+report, report.ablations, report.dashboards, report.differences, runtime, spec,
+version.
 """

@@ -3,10 +3,18 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..detection.calibration.allocate import allocate_detector
 from ..detection.calibration.ptq import DetectorCalibration
+from ..detection.evaluation.precise_coco_metric import (
+    keep_matches,
+    kept_matches,
+)
 from ..files.results_file import ResultsFile, digest
 from ..report import Report
+from ..report.ablations.words import PAIRS
+from ..report.differences import Resampled, difference, resampled
 from ..report.environment import environment
 from ..spec import QuantSpec
 from ..version import __version__
@@ -53,6 +61,7 @@ class Ablation:
             [__version__, *(str(config.get(part)) for part in parts)],
         )
         self.results = ResultsFile(folder, 'ablation', key)
+        keep_matches(experiment.runner.test_loop.evaluator)
 
     def _seeds(self, table: Table) -> range:
         return range(min(self.seeds, table.seeds or self.seeds))
@@ -130,9 +139,60 @@ class Ablation:
         qmodel, record = calibration.apply(spec)
         metrics, seconds = self.experiment.evaluate(qmodel, '')
         run = Report().add_run(qmodel, metrics, record.to_dict(), seconds)
+        run['resampled'] = self._resampled()
         run['bops'] = sum(part['bops'] for part in run.pop('parts').values())
         run['allocation'] = allocation
         return run
+
+    def _resampled(self) -> dict[str, Any]:
+        """Figures of the last evaluation on images drawn anew."""
+        found = kept_matches(self.experiment.runner.test_loop.evaluator)
+        figures = {key: resampled(found[key]) for key in found}
+        return {
+            metric: {
+                'identity': figure.identity,
+                'values': figure.values.tolist(),
+            }
+            for metric, figure in figures.items()
+            if np.isfinite(figure.values[0])  # else it is judged otherwise
+        }
+
+    def _differences(self, name: str, table: Table) -> list[dict[str, Any]]:
+        """Of every row to the first, and of what words are about."""
+        labels = [row.label for row in table.rows]
+        pairs = [(label, labels[0]) for label in labels[1:]]
+        found = []
+        for bits in self.bits:
+            figures = {
+                row.label: self._figures(row, bits, self._seeds(table))
+                for row in table.rows
+            }
+            for of, against in dict.fromkeys([*pairs, *PAIRS.get(name, ())]):
+                one, other = figures.get(of, {}), figures.get(against, {})
+                for metric in [key for key in one if key in other]:
+                    off = difference(one[metric], other[metric])
+                    about = {
+                        'of': of,
+                        'against': against,
+                        'bits': list(bits),
+                        'metric': metric,
+                    }
+                    found.append(about | off.to_dict())
+        return found
+
+    def _figures(
+        self, row: Row, bits: tuple[int, int], seeds: range
+    ) -> dict[str, dict[int, Resampled]]:
+        """By metric and seed; empty where an earlier version kept none."""
+        found: dict[str, dict[int, Resampled]] = {}
+        for job in settings(row, self.base, bits, seeds):
+            kept = self.results[job.key].get('resampled') or {}
+            for metric, entry in kept.items():
+                values = np.asarray(entry['values'])
+                found.setdefault(metric, {})[job.seed] = Resampled(
+                    entry['identity'], values
+                )
+        return found
 
     def data(self, chosen: Mapping[str, Table]) -> dict[str, Any]:
         """Finished results as a JSON-ready dict, see :meth:`run`."""
@@ -147,6 +207,7 @@ class Ablation:
             'tables': {
                 name: {
                     'title': table.title,
+                    'differences': self._differences(name, table),
                     'rows': [
                         {
                             'label': row.label,
@@ -164,5 +225,12 @@ class Ablation:
                 }
                 for name, table in chosen.items()
             },
-            'runs': {names[key]: self.results[key] for key in runs},
+            'runs': {
+                names[key]: {
+                    field: value
+                    for field, value in self.results[key].items()
+                    if field != 'resampled'
+                }
+                for key in runs
+            },
         }

@@ -30,12 +30,16 @@ from ..detection.kept.kept_run import KeptRun
 from ..detection.models.float_checkpoint import load_float_checkpoint
 from ..detection.models.inner_detector import inner_detector
 from ..detection.plugin.progress_hook import ProgressHook
+from ..errors import DataError
 from ..inspection.coverage import traced_coverage
 from ..jobs.progress import Progress
 from ..jobs.ranks import on_main
 from ..methods import METHODS
 from ..report import Report, run_name, write_report
 from ..report.dashboards.runs import Dashboards
+from ..report.differences import PerImage
+from ..report.predictions import read_predictions
+from ..report.report_differences import report_differences
 from ..runtime import to_integer
 from ..spec import QuantSpec
 
@@ -255,6 +259,39 @@ class Experiment:
             self.runner.model = before
         return metrics, time.perf_counter() - start
 
+    def add_differences(self, reference: str | None = None) -> None:
+        """Compares the settings of the report, see
+        :func:`report_differences`.
+
+        Args:
+            reference (str, optional): What with, see
+                :func:`reference_pairs`.
+        """
+        if not is_main_process():
+            return
+
+        def load(run: Mapping[str, Any] | None) -> Mapping[str, PerImage]:
+            if self.kept is None or not self.kept.predictions:
+                raise DataError('predictions were not kept (--no-predictions)')
+            name, of = (
+                ('float', {})
+                if run is None
+                else (run['name'], run['calibration'])
+            )
+            return read_predictions(
+                self.runner.work_dir,
+                name,
+                of.get('seed') or 0,
+                of.get('where'),
+            ).matches
+
+        self.report.data['differences'] = report_differences(
+            self.report.data,
+            load,
+            reference,
+            partial(self._bar, desc='differences', unit='run'),
+        )
+
     def write(self) -> str | None:
         """Writes the report and returns its path; None on ranks but 0."""
         if not is_main_process():
@@ -308,7 +345,9 @@ class Experiment:
             self._coverage[key] = found.to_dict()
         return self._coverage[key]
 
-    def _bar(self, batches: Any) -> Any:
+    def _bar(
+        self, batches: Any, desc: str = 'calibration', unit: str = 'image'
+    ) -> Any:
         if self.quiet:
             return iter(batches)
-        return Progress(batches, desc='calibration', unit='image')
+        return Progress(batches, desc=desc, unit=unit)

@@ -103,3 +103,21 @@ def test_another_schema_is_refused(tmp_path):
 def test_nothing_there(tmp_path):
     with pytest.raises(DataError, match="no predictions of 'float', seed 0"):
         read_predictions(tmp_path, 'float')
+
+
+def test_matches_are_kept_or_it_is_said_why_not(tmp_path):
+    write(tmp_path, 'float.jsonl', image(1))
+    with pytest.raises(DataError, match="'float' is not finished"):
+        _ = read_predictions(tmp_path, 'float').matches
+    write(tmp_path, 'float-seed1.jsonl', {'metrics': {}})
+    write(tmp_path, 'float-seed2.jsonl', {'metrics': {}, 'matches': {}})
+    for seed in (1, 2):
+        with pytest.raises(DataError, match='kept without matches'):
+            _ = read_predictions(tmp_path, 'float', seed).matches
+    for seed, matches in ((3, [1]), (4, {'AP': {}}), (5, {'AP': 3})):
+        name = f'float-seed{seed}.jsonl'
+        write(tmp_path, name, {'metrics': {}, 'matches': matches})
+        with pytest.raises(DataError) as found:
+            _ = read_predictions(tmp_path, 'float', seed).matches
+        assert name in str(found.value) and 'delete' in str(found.value)
+        assert '\n' not in str(found.value)

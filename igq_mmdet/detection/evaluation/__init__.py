@@ -1,4 +1,5 @@
 """What AP is measured on and how.
 
-Imports: detection.data, errors, registry, report, report.compare.
+Imports: detection.data, errors, registry, report, report.compare,
+report.differences.
 """

@@ -5,12 +5,13 @@ from types import MappingProxyType
 from typing import Any
 from unittest import mock
 
+import numpy as np
 from mmdet.evaluation.metrics import coco_metric
 from mmdet.evaluation.metrics.coco_metric import CocoMetric
 from mmengine.evaluator import Evaluator
 
 from ...registry import METRICS
-from .reaccumulate import stats_of
+from ...report.differences import Matches, average_precision
 
 # position in COCOeval.stats
 STATS = {
@@ -34,6 +35,32 @@ def report_unrounded(evaluator: Evaluator) -> None:
             metric.__class__ = PreciseCocoMetric
 
 
+def keep_matches(evaluator: Evaluator) -> None:
+    """Lets precise metrics keep which detections are right.
+
+    Args:
+        evaluator (Evaluator): Of a test loop.
+    """
+    for metric in evaluator.metrics:
+        if isinstance(metric, PreciseCocoMetric):
+            metric.keep_matches = True
+
+
+def kept_matches(evaluator: Evaluator) -> dict[str, Matches]:
+    """Which detections of the last evaluation were right, by metric.
+
+    Args:
+        evaluator (Evaluator): After :func:`keep_matches` and an evaluation;
+            only the main process has any.
+    """
+    return {
+        f'{metric.prefix}/{name}' if metric.prefix else name: matches
+        for metric in evaluator.metrics
+        if isinstance(metric, PreciseCocoMetric)
+        for name, matches in metric.matches.items()
+    }
+
+
 @METRICS.register_module()
 class PreciseCocoMetric(CocoMetric):
     """Reports AP to full precision; everything else is CocoMetric.
@@ -47,9 +74,14 @@ class PreciseCocoMetric(CocoMetric):
             value of a field such as ``kind``; AP is then reported for the
             images of each value too, as ``bbox_mAP_by_kind/VALUE``. Values
             without any annotated object have no AP and are left out.
+        keep_matches (bool): Whether an evaluation leaves ``matches``.
+        matches (Mapping[str, Matches]): Of the last evaluation, by key of
+            the AP that follows from them.
     """
 
     by: Mapping[str, Mapping[Any, str]] = MappingProxyType({})
+    keep_matches = False
+    matches: Mapping[str, Matches] = MappingProxyType({})
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Computes metrics from processed results.
@@ -60,7 +92,7 @@ class PreciseCocoMetric(CocoMetric):
         Returns:
             dict[str, float]: Same keys, unrounded values.
         """
-        runs = []
+        runs: list[Any] = []
 
         class Remembered(coco_metric.COCOeval):
             def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -69,29 +101,58 @@ class PreciseCocoMetric(CocoMetric):
 
         with mock.patch.object(coco_metric, 'COCOeval', Remembered):
             metrics = super().compute_metrics(results)
+        self.matches = {}
         if self.format_only:
             return metrics
-        by_type = {run.params.iouType: run for run in runs}
+        by_type = {
+            run.params.iouType: run
+            for run in runs
+            if run.params.useCats  # 'proposal' is bbox without classes
+        }
         for metric in self.metrics:
             if metric not in ('bbox', 'segm'):
                 continue
-            run = by_type.get(metric)
-            stats = None if run is None else run.stats
+            stats = by_type[metric].stats if metric in by_type else None
             for name in self.metric_items or STATS:
                 key = f'{metric}_{name}'
                 if stats is None:
                     metrics.setdefault(key, 0.0)
                 elif name in STATS:
                     metrics[key] = float(stats[STATS[name]])
-            metrics |= self._by_field(f'{metric}_mAP', run)
+        if (self.keep_matches or self.by) and not self.use_mp_eval:
+            matches = self._matches(by_type)
+            for name, found in matches.items():
+                metrics |= self._by_field(name, found)
+            self.matches = matches if self.keep_matches else {}
         return metrics
 
-    def _by_field(self, name: str, run: Any) -> dict[str, float]:
+    def _by_field(self, name: str, matches: Matches) -> dict[str, float]:
         found = {}
         for field, values in self.by.items():
+            own = np.array([values.get(image) for image in matches.image_ids])
             for value in sorted(set(values.values())):
-                ids = [image for image, v in values.items() if v == value]
-                ap = 0.0 if run is None else float(stats_of(run, ids)[0])
-                if ap >= 0:
+                ap = float(average_precision(matches, own == value))
+                if ap >= 0:  # nothing annotated gives NaN
                     found[f'{name}_by_{field}/{value}'] = ap
         return found
+
+    def _matches(self, by_type: Mapping[str, Any]) -> dict[str, Matches]:
+        found = {}
+        for metric in self.metrics:
+            if metric in ('bbox', 'segm'):
+                run = by_type.get(metric) or self._nothing_found(metric)
+                found[f'{metric}_mAP'] = Matches.of(run)
+        return found
+
+    def _nothing_found(self, iou_type: str) -> Any:
+        """What mmdet leaves out: an evaluation of no detection at all."""
+        nothing = coco_metric.COCO()
+        images = list(self._coco_api.imgs.values())
+        nothing.dataset = {'images': images, 'annotations': []}
+        nothing.createIndex()
+        run = coco_metric.COCOeval(self._coco_api, nothing, iou_type)
+        run.params.catIds, run.params.imgIds = self.cat_ids, self.img_ids
+        run.params.maxDets = list(self.proposal_nums)
+        run.params.iouThrs = self.iou_thrs
+        run.evaluate()
+        return run

@@ -10,6 +10,7 @@ from mmengine.dist import broadcast_object_list
 from torch.utils.data import DataLoader
 
 from ...errors import DataError
+from ..evaluation.precise_coco_metric import keep_matches, kept_matches
 from .prediction_lines import CannotKeep, to_entry, to_sample, with_masks
 from .prediction_store import PredictionStore
 
@@ -150,6 +151,7 @@ class KeptEvaluation:
         if (
             kept is not None
             and kept['evaluator'] == self.judge
+            and 'matches' in kept  # earlier versions have none
             and all(one in self.finished for one in self.image_ids)
         ):
             known = [(kept['metrics'], kept['seconds'])]
@@ -164,7 +166,8 @@ class KeptEvaluation:
         """
         seconds = self.seconds + time.perf_counter() - self._started
         if self.store is not None:
-            self.store.finish(metrics, seconds, self.judge)
+            matches = kept_matches(self.loop.evaluator)
+            self.store.finish(metrics, seconds, self.judge, matches)
         return metrics, seconds
 
     def close(self) -> None:
@@ -175,6 +178,7 @@ class KeptEvaluation:
     def start(self) -> None:
         """Puts loader and evaluator of the loop in place."""
         self.loop.dataloader = self._unfinished
+        keep_matches(self.loop.evaluator)
         self.loop.evaluator.process = self._process_and_keep
         for metric in self.loop.evaluator.metrics:
             metric.results.clear()  # of an evaluation that was broken off

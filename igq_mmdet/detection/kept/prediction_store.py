@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.dist import get_rank, get_world_size, is_main_process
 
 from ...files.journal import Journal, scan, warn_damaged
+from ...report.differences import Matches
 from ...report.predictions import (
     FOLDER,
     OF,
@@ -95,7 +96,11 @@ class PredictionStore:
         self._journal.append({**entry, OF: run_mark(self.header)})
 
     def finish(
-        self, metrics: Mapping[str, Any], seconds: float, evaluator: str
+        self,
+        metrics: Mapping[str, Any],
+        seconds: float,
+        evaluator: str,
+        matches: Mapping[str, Matches],
     ) -> None:
         """Keeps the metrics, once, by the main process.
 
@@ -103,6 +108,7 @@ class PredictionStore:
             metrics (Mapping[str, float]): As the evaluator gave them.
             seconds (float): Time of the whole evaluation.
             evaluator (str): Digest of what judged.
+            matches (Mapping[str, Matches]): By metric; may be empty.
         """
         if is_main_process():
             self.add(
@@ -110,6 +116,7 @@ class PredictionStore:
                     'metrics': dict(metrics),
                     'seconds': seconds,
                     'evaluator': evaluator,
+                    'matches': {k: matches[k].to_dict() for k in matches},
                 }
             )
 

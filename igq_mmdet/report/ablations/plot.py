@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from ...files.atomic import replacing
-from ..table import BOX, MASK
+from ..metrics import BOX, MASK
 from .tables import Line, lines
 
 METRICS = (('box', BOX, '-'), ('mask', MASK, '--'))

@@ -4,15 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...inspection.columns import markdown_rows
-from ..table import BOX, MASK
-from .tables import (
-    HEADER,
-    allocation_words,
-    cells,
-    lines,
-    ordering_words,
-    short_words,
-)
+from ..metrics import BOX, MASK
+from .tables import differences, table_rows
+from .words import allocation_words, ordering_words, short_words
 
 INTRODUCTION = """\
 # Results{of}
@@ -36,9 +30,7 @@ images it has not seen."""
 NOTES = {
     'short': (
         'The upper bound gives every channel and row the range of the very '
-        'image; nothing can run it. Below the table, settings are compared '
-        'on the same calibration images: mean difference ± its standard '
-        'error, noise below two of them.'
+        'image; nothing can run it.'
     ),
     'targets': 'The other kind of tensor is quantized layer-wise.',
     'methods': (
@@ -113,17 +105,20 @@ def results_page(
         blocks.append(_bullets(together))
         blocks.append(
             'Each comparison is between settings on the same calibration '
-            'images: mean difference ± its standard error, noise below two '
-            'of them.'
+            f'images: {_how(data, "methods")}'
         )
         blocks.append(_bullets(single))
     for name, note in NOTES.items():
         if name not in data['tables']:
             continue
         blocks.append(f'## {data["tables"][name]["title"]}')
+        if name == 'short':
+            note += (
+                ' Below the table, settings are compared on the same '
+                f'calibration images: {_how(data, name)}'
+            )
         blocks.append(note)
-        rows = [cells(line) for line in lines(data, name)]
-        blocks.append(markdown_rows([HEADER, *rows]))
+        blocks.append(markdown_rows(table_rows(data, name)))
         if name == 'groups' and plot is not None:
             blocks.append(f'![AP over groups and over BOPs]({plot})')
         if name == 'short':
@@ -131,6 +126,18 @@ def results_page(
         if name == 'allocation':
             blocks.append(_bullets(allocation_words(data)))
     return '\n\n'.join(blocks) + '\n'
+
+
+def _how(data: Mapping[str, Any], table: str) -> str:
+    """How differences are judged."""
+    if differences(data, table):
+        return (
+            'mean difference ± its spread over seeds [95 % interval over '
+            'images, by paired bootstrap]; an interval that holds 0 cannot '
+            'tell. "To first" is the difference to the first setting of the '
+            'same bits.'
+        )
+    return 'mean difference ± its standard error, noise below two of them.'
 
 
 def _made_with(environment: Mapping[str, Any]) -> str:

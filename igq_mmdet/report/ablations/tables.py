@@ -1,16 +1,12 @@
-"""Ablation results as tables: means over seeds, and what they say."""
+"""Ablation results as tables: means over seeds."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from ...inspection.columns import format_rows
-from ..table import BOX, MASK
-
-# of the paired differences over seeds; below it an order is noise
-STANDARD_ERRORS = 2.0
+from ..differences import Difference
+from ..metrics import BOX, MASK, METRICS
 
 
 @dataclass(frozen=True)
@@ -84,161 +80,50 @@ def cells(line: Line) -> tuple[str, ...]:
     )
 
 
-def ablation_text(data: Mapping[str, Any]) -> str:
-    """All tables, for a terminal."""
-    blocks = []
-    for name, table in data['tables'].items():
-        rows = [HEADER, *(cells(line) for line in lines(data, name))]
-        blocks.append(f'{table["title"]}\n\n{format_rows(rows)}')
-    said = [
-        *short_words(data),
-        *allocation_words(data),
-        *ordering_words(data),
-    ]
-    return '\n\n'.join([*blocks, '\n'.join(said)])
+# of, against, W/A and metric
+Pair = tuple[str, str, tuple[int, ...], str]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One setting against another on the same images.
-
-    Args:
-        mean (float): Mean of the differences over seeds.
-        error (float): Standard error of that mean.
-        higher (int): Seeds in which it is above 0.
-        seeds (int): How many seeds.
-    """
-
-    mean: float
-    error: float
-    higher: int
-    seeds: int
-
-    @property
-    def sign(self) -> int:
-        """1 or -1 beyond noise, else 0."""
-        if abs(self.mean) <= STANDARD_ERRORS * self.error:
-            return 0
-        return 1 if self.mean > 0 else -1
-
-
-def difference(one: Sequence[float], other: Sequence[float]) -> Difference:
-    """Compares two settings seed by seed.
-
-    Args:
-        one (Sequence[float]): AP by seed.
-        other (Sequence[float]): AP of the other, same seeds.
-    """
-    off = [a - b for a, b in zip(one, other, strict=True)]
-    error = stdev(off) / math.sqrt(len(off)) if len(off) > 1 else math.inf
-    return Difference(fmean(off), error, sum(x > 0 for x in off), len(off))
-
-
-# what the paper says: (better, worse); fixed groups leave softmax rows
-# layer-wise, so that what they are compared with does as well
-CLAIMS = (
-    ('instance-aware, linear only', 'consecutive, fixed'),
-    ('instance-aware, linear only', 'sorted, fixed'),
-    ('consecutive, fixed', 'layer-wise'),
-    ('sorted, fixed', 'layer-wise'),
-    ('instance-aware', 'layer-wise'),
-)
-_VERDICT = {1: 'confirmed', 0: 'within noise', -1: 'contradicted'}
-
-
-def ordering_words(data: Mapping[str, Any]) -> list[str]:
-    """Whether instance-aware > fixed groups > layer-wise holds, in words.
+def differences(data: Mapping[str, Any], table: str) -> dict[Pair, Difference]:
+    """Differences of AP, as fractions, with their intervals.
 
     Args:
         data (Mapping): From ``Ablation.run``.
+        table (str): Its name.
 
     Returns:
-        list[str]: A line for each claim, bits and metric.
+        dict[tuple, Difference]: Empty for results of earlier versions.
     """
-    said = []
-    for bits in map(tuple, data['bits']):
-        compared = _compare(data, 'methods', CLAIMS, bits)
-        if compared:
-            said += [words for _, words in compared]
-            said.append(_together(bits, [sign for sign, _ in compared]))
-    return said
+    return {
+        (
+            entry['of'],
+            entry['against'],
+            tuple(entry['bits']),
+            entry['metric'],
+        ): Difference.from_dict(entry)
+        for entry in data['tables'][table].get('differences', ())
+    }
 
 
-def allocation_words(data: Mapping[str, Any]) -> list[str]:
-    """Whether allocated groups are better than the same number everywhere.
+def table_rows(data: Mapping[str, Any], table: str) -> list[tuple[str, ...]]:
+    """A table as texts, names of columns first.
+
+    Where intervals were measured, each line says how far it is above the
+    first one of the same bits.
 
     Args:
         data (Mapping): From ``Ablation.run``.
-
-    Returns:
-        list[str]: A line for each of bits and metrics.
+        table (str): Its name.
     """
-    pair = (('allocated', 'the same everywhere'),)
-    return [
-        words
-        for bits in map(tuple, data['bits'])
-        for _, words in _compare(data, 'allocation', pair, bits)
-    ]
-
-
-def short_words(data: Mapping[str, Any]) -> list[str]:
-    """Whether layer-wise < 8 groups < 12 groups < bound holds, in words.
-
-    Args:
-        data (Mapping): From ``Ablation.run``.
-
-    Returns:
-        list[str]: A line for each pair, bits and metric.
-    """
-    order = ('layer-wise', '8 groups', '12 groups', 'upper bound')
-    pairs = tuple(zip(order[1:], order[:-1], strict=True))
-    return [
-        words
-        for bits in map(tuple, data['bits'])
-        for _, words in _compare(data, 'short', pairs, bits)
-    ]
-
-
-def _compare(
-    data: Mapping[str, Any],
-    table: str,
-    claims: Sequence[tuple[str, str]],
-    bits: tuple[int, ...],
-) -> list[tuple[int, str]]:
-    """Sign and words of every claim and metric of one table."""
-    if table not in data['tables']:
-        return []
-    said = []
-    own = {x.label: x for x in lines(data, table) if x.bits == bits}
-    for better, worse in claims:
-        for metric in ('box', 'mask'):
-            values = [getattr(own[name], metric) for name in (better, worse)]
-            if not values[0]:
-                continue
-            off = difference(*values)
-            words = (
-                f'W{bits[0]}A{bits[1]}, {metric} AP: {better} above {worse}: '
-                f'{_VERDICT[off.sign]} ({off.mean:+.2f} ± {off.error:.2f}, '
-                f'higher in {off.higher} of {off.seeds} seeds)'
-            )
-            said.append((off.sign, words))
-    return said
-
-
-def _together(bits: tuple[int, ...], verdicts: Sequence[int]) -> str:
-    if all(sign == 1 for sign in verdicts):
-        word = 'confirmed in every comparison'
-    elif -1 in verdicts:
-        word = (
-            f'contradicted in {verdicts.count(-1)} of {len(verdicts)} '
-            f'comparisons, confirmed in {verdicts.count(1)}'
-        )
-    else:
-        word = (
-            f'confirmed in {verdicts.count(1)} of {len(verdicts)} '
-            'comparisons, the others are within noise'
-        )
-    return (
-        f'W{bits[0]}A{bits[1]}: instance-aware above fixed groups above '
-        f'layer-wise: {word}'
-    )
+    shown, found = lines(data, table), differences(data, table)
+    metrics = [m for m in (BOX, MASK) if any(m == key[3] for key in found)]
+    header = [f'{METRICS[metric]} to first' for metric in metrics]
+    rows = [(*HEADER, *header)]
+    for line in shown:
+        first = next(one.label for one in shown if one.bits == line.bits)
+        more = []
+        for metric in metrics:
+            off = found.get((line.label, first, line.bits, metric))
+            more.append('' if off is None else off.text(100))
+        rows.append((*cells(line), *more))
+    return rows

@@ -1,9 +1,10 @@
 """Many report files as one table and one page.
 
-Imports: errors, inspection, methods, report, report.ablations, spec.
+Imports: errors, inspection, methods, report, report.ablations,
+report.differences, spec.
 """
 
-from .cohort import Cohort, Run
+from .cohort import Cohort, Run, add_differences
 from .collect import collect, report_files
 from .gallery import Drawn, Gallery, Shelf
 from .page import page
@@ -16,6 +17,7 @@ __all__ = [
     'Gallery',
     'Run',
     'Shelf',
+    'add_differences',
     'collect',
     'csv_text',
     'markdown_text',

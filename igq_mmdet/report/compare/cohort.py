@@ -1,16 +1,26 @@
 """Runs, and the sets of them that may be compared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...errors import DataError
 from ...methods import METHODS
 from ...spec import QuantSpec
 from ..by_field import KEY, fields_of
-from ..table import BOX, MASK
+from ..differences import ImageValues, PerImage
+from ..differences.compared import Compared, Load, compare_settings
+from ..differences.pairs import FLOAT, reference_pairs
+from ..metrics import METRICS
+from ..predictions import read_predictions
 
-METRICS = {BOX: 'box AP', MASK: 'mask AP', 'top1': 'top-1', 'top5': 'top-5'}
+HOW = (
+    'tools/ptq_coco.py keeps the predictions of an evaluation in its '
+    '--work-dir, of the float detector too; run it again with this version, '
+    'without --skip-float'
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,8 @@ class Run:
         made_with (str): Versions, device and commit.
         where (dict[str, str]): What the calibration images were restricted
             to.
+        hits (Mapping[str, ImageValues]): Of a classifier, image by image
+            and by metric; may be empty.
     """
 
     source: Path
@@ -53,6 +65,7 @@ class Run:
     sqnr: dict[str, dict[str, float]] = field(default_factory=dict)
     made_with: str = ''
     where: dict[str, str] = field(default_factory=dict)
+    hits: Mapping[str, ImageValues] = field(default_factory=dict)
 
 
 @dataclass
@@ -71,6 +84,8 @@ class Cohort:
         warnings (list[str]): What a reader must know.
         by (dict[str, dict[str, int]]): Images by field, such as ``kind``,
             and value.
+        full_hits (Mapping[str, ImageValues]): Of the float model.
+        differences (Compared, optional): From :func:`add_differences`.
     """
 
     detector: str
@@ -83,6 +98,8 @@ class Cohort:
     full_size: int | None = None
     warnings: list[str] = field(default_factory=list)
     by: dict[str, dict[str, int]] = field(default_factory=dict)
+    full_hits: Mapping[str, ImageValues] = field(default_factory=dict)
+    differences: Compared | None = None
 
     @property
     def title(self) -> str:
@@ -159,3 +176,59 @@ def cohort_warnings(cohorts: Sequence[Cohort]) -> list[str]:
         f'{len(cohorts)} sets that must not be compared with each other: '
         f'they differ in {" and in ".join(said)}'
     ]
+
+
+def add_differences(
+    cohorts: Sequence[Cohort],
+    reference: str | None = None,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> None:
+    """Compares the settings of every cohort, each with its reference.
+
+    Args:
+        cohorts (Sequence[Cohort]): From :func:`collect`; they are changed.
+        reference (str, optional): See :func:`reference_pairs`.
+        progress (Callable): Wraps the list of runs.
+
+    Raises:
+        DataError: No cohort has such a reference.
+    """
+    names = [list(_loads(cohort)) for cohort in cohorts]
+    reference_pairs([name for own in names for name in own], reference)
+    for cohort in cohorts:
+        try:
+            found = compare_settings(_loads(cohort), reference, progress)
+        except DataError as error:
+            found = Compared({}, {}, notes=[str(error)])
+        if len(found.found) < len(found.against) and not cohort.full_hits:
+            found.notes.append(HOW)
+        cohort.differences = found
+
+
+def _loads(cohort: Cohort) -> dict[str, dict[Any, Load]]:
+    """What is known of every image, by setting and seed."""
+    found: dict[str, dict[Any, Load]] = {}
+    if cohort.full:
+        found[FLOAT] = {None: partial(_of_float, cohort)}
+    for setting, runs in cohort.settings().items():
+        found[setting] = {run.seed: partial(_of_run, run) for run in runs}
+    return found
+
+
+def _of_run(run: Run) -> Mapping[str, PerImage]:
+    if run.hits:
+        return run.hits
+    kept = read_predictions(run.source, run.name, run.seed, run.where)
+    return kept.matches
+
+
+def _of_float(cohort: Cohort) -> Mapping[str, PerImage]:
+    if cohort.full_hits:
+        return cohort.full_hits
+    reasons = []
+    for source in dict.fromkeys(run.source for run in cohort.runs):
+        try:
+            return read_predictions(source, FLOAT).matches
+        except DataError as error:
+            reasons.append(error)
+    raise reasons[0]

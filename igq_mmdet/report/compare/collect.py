@@ -10,8 +10,10 @@ from typing import Any
 from ...errors import DataError, IGQError
 from ...spec import QuantSpec
 from ..by_field import KEY
+from ..differences import ImageValues, unpack_hits
+from ..metrics import METRICS
 from ..report import READING, SCHEMA, run_name
-from .cohort import METRICS, Cohort, Run
+from .cohort import Cohort, Run
 
 REPORT = 'igq_report.json'
 # fields of a spec that its name or its cohort says already
@@ -104,15 +106,18 @@ def _add(
 ) -> None:
     about = data.get('detector') or {}
     full: dict[str, float] = {}
+    full_hits: Mapping[str, ImageValues] = {}
     full_size = None
     if data['float'] is not None:
         full = _percent(data['float']['metrics'])
         full_size = int(_number(data['float'], 'bytes'))
+        full_hits = _hits(data['float'], data)
     identity = [about.get(name) for name in ('config', 'model', 'data')]
     if not about:  # an older report: float AP tells detectors apart
         identity = [sorted(full.items()), full_size]
     for entry in data['runs']:
-        run = _run(path.parent, entry, _made_with(data.get('environment', {})))
+        made_with = _made_with(data.get('environment', {}))
+        run = _run(path.parent, entry, made_with, _hits(entry, data))
         parts = parts_text(run.spec)
         key = (json.dumps(identity), parts)
         if key not in cohorts:
@@ -128,6 +133,7 @@ def _add(
         cohort.runs.append(run)
         if full and not cohort.full:
             cohort.full, cohort.full_size = full, full_size
+            cohort.full_hits = full_hits
         _same_float(cohort, full, path)
 
 
@@ -154,7 +160,20 @@ def _same_float(cohort: Cohort, full: dict[str, float], path: Path) -> None:
             cohort.warnings.append(line)
 
 
-def _run(folder: Path, entry: Mapping[str, Any], made_with: str) -> Run:
+def _hits(
+    entry: Mapping[str, Any], data: Mapping[str, Any]
+) -> Mapping[str, ImageValues]:
+    if not entry.get('hits'):
+        return {}
+    return unpack_hits(entry['hits'], data['images'])
+
+
+def _run(
+    folder: Path,
+    entry: Mapping[str, Any],
+    made_with: str,
+    hits: Mapping[str, ImageValues],
+) -> Run:
     spec = QuantSpec.from_dict(entry['spec'])
     name = str(entry.get('name', run_name(spec)))
     calibration = entry['calibration']
@@ -190,6 +209,7 @@ def _run(folder: Path, entry: Mapping[str, Any], made_with: str) -> Run:
         sqnr,
         made_with,
         where,
+        hits,
     )
 
 

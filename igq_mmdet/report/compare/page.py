@@ -8,13 +8,14 @@ from pathlib import Path
 from statistics import fmean
 
 from ...methods import METHODS
-from .bars import bar_chart
-from .cohort import METRICS, Cohort, cohort_warnings
+from ..metrics import METRICS
+from .bars import bar_chart, difference_figures
+from .cohort import Cohort, cohort_warnings
 from .gallery import Gallery, gallery_html
 from .html_table import html_table
 from .layers import NO_SQNR, group_chart, sqnr_charts
 from .scatter import COSTS, SHAPES, bit_pairs, scatter
-from .svg import el
+from .svg import el, figure
 from .tables import field_header, field_rows, header, metric_values, rows
 
 HERE = Path(__file__).parent
@@ -91,17 +92,18 @@ def page(cohorts: Sequence[Cohort], galleries: Mapping[int, Gallery]) -> str:
 
 def _section(cohort: Cohort, name: str, gallery: Gallery | None) -> str:
     figures = [
-        _figure(
+        figure(
             METRICS.get(key, key),
             ABOUT['bars'],
             bar_chart(cohort, key, f'{name}-bars-{number}'),
         )
         for number, key in enumerate(cohort.metrics)
     ]
+    figures += difference_figures(cohort, name)
     for number, key in enumerate(cohort.metrics):
         label = METRICS.get(key, key)
         figures += [
-            _figure(
+            figure(
                 f'{label} against {unit}',
                 ABOUT[cost],
                 scatter(cohort, key, cost, f'{name}-{cost}-{number}'),
@@ -109,7 +111,7 @@ def _section(cohort: Cohort, name: str, gallery: Gallery | None) -> str:
             for cost, (unit, _) in COSTS.items()
         ]
     figures.append(
-        _figure(
+        figure(
             'Groups per layer',
             ABOUT['groups'],
             group_chart(cohort, f'{name}-groups'),
@@ -118,13 +120,13 @@ def _section(cohort: Cohort, name: str, gallery: Gallery | None) -> str:
     )
     charts = sqnr_charts(cohort, f'{name}-sqnr')
     figures += [
-        _figure(f'SQNR per layer: {kind}', ABOUT['sqnr'], chart, 'wide')
+        figure(f'SQNR per layer: {kind}', ABOUT['sqnr'], chart, 'wide')
         for kind, chart in charts.items()
     ]
     if not charts:
         missing = el('p', NO_SQNR, class_='none')
         figures.append(
-            _figure('SQNR per layer', ABOUT['sqnr'], missing, 'wide')
+            figure('SQNR per layer', ABOUT['sqnr'], missing, 'wide')
         )
     return el(
         'section',
@@ -139,11 +141,6 @@ def _section(cohort: Cohort, name: str, gallery: Gallery | None) -> str:
         gallery_html(gallery, name),
         id=name,
     )
-
-
-def _figure(title: str, about: str, chart: str, look: str = '') -> str:
-    caption = el('figcaption', el('h3', escape(title)), el('p', escape(about)))
-    return el('figure', caption, chart, class_=look or None)
 
 
 def _warning(line: str) -> str:

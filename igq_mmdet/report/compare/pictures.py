@@ -8,14 +8,9 @@ from typing import Any
 from ...errors import DataError
 from ..predictions import Predictions, read_predictions
 from .agreement import Agreement, agreement
-from .cohort import Cohort, Run
+from .cohort import HOW, Cohort, Run
 
 MOST_REASONS = 3
-HOW = (
-    'tools/ptq_coco.py keeps the predictions of an evaluation in its '
-    '--work-dir, of the float detector too; run it again with this version, '
-    'without --skip-float'
-)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from html import escape
 from statistics import fmean
 
 from ..ablations.tables import spread
-from .cohort import METRICS, Cohort, Run
+from ..metrics import METRICS
+from .cohort import Cohort, Run
 from .svg import Scale, el, text
 from .tables import metric_values
 

@@ -39,6 +39,19 @@ def text(label: str, x: object, y: object, **attributes: object) -> str:
     return el('text', escape(label), x=x, y=y, **attributes)
 
 
+def figure(title: str, about: str, chart: str, look: str = '') -> str:
+    """A chart with its name and what it shows.
+
+    Args:
+        title (str): Its name.
+        about (str): What it shows.
+        chart (str): Markup.
+        look (str): Classes of the figure. Defaults to none.
+    """
+    caption = el('figcaption', el('h3', escape(title)), el('p', escape(about)))
+    return el('figure', caption, chart, class_=look or None)
+
+
 def shortened(label: str, length: int = 34) -> str:
     """The label, or its start and an ellipsis."""
     return label if len(label) <= length else label[: length - 1] + '…'

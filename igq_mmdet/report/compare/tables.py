@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from ...inspection.columns import format_rows
+from ...inspection.columns import format_rows, markdown_rows
 from ..ablations.tables import spread
 from ..by_field import key_of
-from .cohort import METRICS, Cohort, Run, cohort_warnings
+from ..metrics import METRICS
+from ..report_differences import (
+    difference_rows,
+    difference_text,
+    difference_title,
+)
+from .cohort import Cohort, Run, cohort_warnings
 
 TEXT = 0  # the column of names; the others are numbers
 
@@ -152,6 +158,8 @@ def terminal_text(cohorts: Sequence[Cohort]) -> str:
             ]
             head = field_header(cohort, name)
             lines.append(f'by {name}\n' + format_rows([head, *body]))
+        if cohort.differences is not None:
+            lines.append(difference_text(cohort.differences.to_dict()))
         blocks.append('\n'.join(lines))
     # a name could hold codes that move the cursor
     return re.sub(
@@ -174,6 +182,7 @@ def markdown_text(cohorts: Sequence[Cohort]) -> str:
             blocks.append(f'By {_plain(name)}:')
             body = field_rows(cohort, name)
             blocks.append(_markdown(field_header(cohort, name), body))
+        blocks += _differences(cohort)
     return '\n\n'.join(blocks) + '\n'
 
 
@@ -186,6 +195,18 @@ def _markdown(names: Sequence[str], body: Sequence[Sequence[Cell]]) -> str:
         cells = ' | '.join(_plain(cell.text) for cell in row)
         lines.append(f'| {cells} |')
     return '\n'.join(lines)
+
+
+def _differences(cohort: Cohort) -> list[str]:
+    """Differences in Markdown, and why some are missing."""
+    if cohort.differences is None:
+        return []
+    data, blocks = cohort.differences.to_dict(), []
+    if data['settings']:
+        blocks.append(_plain(difference_title(data)))
+        shown = [tuple(map(_plain, row)) for row in difference_rows(data)]
+        blocks.append(markdown_rows(shown))
+    return blocks + [_plain(f'No interval: {note}') for note in data['notes']]
 
 
 def _plain(text: str) -> str:

@@ -18,8 +18,8 @@ from igq_mmdet.detection.evaluation.precise_coco_metric import (
     STATS,
     PreciseCocoMetric,
 )
-from igq_mmdet.detection.evaluation.reaccumulate import stats_of
 from igq_mmdet.errors import DataError, SpecError
+from igq_mmdet.report.differences import Matches, average_precision
 
 from .test_precise_coco_metric import TRUTH, metric_of, results_of
 
@@ -57,15 +57,14 @@ def ids_of(truth, kind):
 
 @pytest.mark.parametrize('iou_type', ['bbox', 'segm'])
 def test_matches_are_accumulated_again(truth, iou_type):
-    run = evaluated(truth, iou_type, truth.imgs)
-    whole, before = run.stats.copy(), copy.deepcopy(run.params.imgIds)
-    for ids in (ids_of(truth, 'few'), ids_of(truth, 'many')):
-        alone = evaluated(truth, iou_type, ids).stats
-        assert np.array_equal(stats_of(run, ids), alone)
-    assert np.array_equal(stats_of(run, list(truth.imgs)), whole)
-    # what was evaluated stays as it was
-    assert np.array_equal(run.stats, whole) and run.params.imgIds == before
-    assert stats_of(run, [])[0] == -1
+    matches = Matches.of(evaluated(truth, iou_type, truth.imgs))
+    for ids in (ids_of(truth, 'few'), ids_of(truth, 'many'), truth.imgs):
+        alone = evaluated(truth, iou_type, ids).stats[0]
+        part = np.isin(matches.image_ids, list(ids))
+        assert average_precision(matches, part) == pytest.approx(
+            alone, rel=0, abs=1e-12
+        )
+    assert np.isnan(average_precision(matches, 0 * part))
 
 
 @pytest.mark.parametrize('iou_type', ['bbox', 'segm'])

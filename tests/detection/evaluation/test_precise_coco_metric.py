@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,8 +16,11 @@ from pycocotools.cocoeval import COCOeval
 
 from igq_mmdet.detection.evaluation.precise_coco_metric import (
     PreciseCocoMetric,
+    keep_matches,
+    kept_matches,
     report_unrounded,
 )
+from igq_mmdet.report.differences import average_precision
 
 from ...conftest import ROOT
 
@@ -35,8 +39,9 @@ def results_of(kind):
     return json.loads((DATA / NAME.format(kind)).read_text())
 
 
-def coco_stats(truth, kind):
+def coco_stats(truth, kind, ids=None):
     evaluation = COCOeval(truth, truth.loadRes(results_of(kind)), kind)
+    evaluation.params.imgIds = ids or evaluation.params.imgIds
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()
@@ -90,6 +95,55 @@ def test_reference(kind, truth):
         assert metrics[f'{kind}_{name}'] == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize('kind', ['bbox', 'segm'])
+def test_matches_give_the_same_ap(kind, truth):
+    """Crowds, areas and images without objects: COCO's own hundred images."""
+    metric = PreciseCocoMetric(
+        ann_file=TRUTH, metric=kind, proposal_nums=(1, 10, 100)
+    )
+    evaluator = Evaluator(metric)
+    keep_matches(evaluator)
+    metrics = metric_of(truth, kind, metric)
+    (matches,) = kept_matches(evaluator).values()
+    assert set(kept_matches(evaluator)) == {f'coco/{kind}_mAP'}
+    every = np.ones(100, dtype=int)
+    for name, options in {
+        'mAP': {},
+        'mAP_50': {'iou': 0.5},
+        'mAP_75': {'iou': 0.75},
+        'mAP_s': {'area': 'small'},
+        'mAP_m': {'area': 'medium'},
+        'mAP_l': {'area': 'large'},
+    }.items():
+        assert average_precision(matches, every, **options) == pytest.approx(
+            metrics[f'{kind}_{name}'], rel=0, abs=1e-12
+        )
+    # every third image, matched and accumulated by COCOeval alone
+    part = np.arange(100) % 3 == 0
+    ids = [matches.image_ids[index] for index in np.flatnonzero(part)]
+    assert average_precision(matches, part) == pytest.approx(
+        coco_stats(truth, kind, ids)[0], rel=0, abs=1e-12
+    )
+
+
+def test_matches_are_kept_only_if_asked_for(truth):
+    metric = PreciseCocoMetric(ann_file=TRUTH, metric='bbox')
+    metric_of(truth, 'bbox', metric)
+    assert kept_matches(Evaluator(metric)) == {}
+
+
+def test_proposals_are_no_boxes(truth):
+    """Recall of proposals is evaluated on boxes too, without classes."""
+    both = PreciseCocoMetric(
+        ann_file=TRUTH,
+        metric=['bbox', 'proposal'],
+        proposal_nums=(1, 10, 100),
+    )
+    assert metric_of(truth, 'bbox', both)['bbox_mAP'] == pytest.approx(
+        REFERENCE['bbox'], abs=5e-7
+    )
+
+
 def test_stock_metric_becomes_precise(truth):
     rounded = CocoMetric(ann_file=TRUTH, metric='bbox')
     report_unrounded(Evaluator(rounded))
@@ -124,9 +178,20 @@ def test_nothing_detected(truth):
             'pred_instances': nothing,
         }
         metric.process({}, [sample])
+    keep_matches(Evaluator(metric))
     metrics = metric.compute_metrics(metric.results)
     assert metrics['bbox_mAP'] == 0 and metrics['segm_mAP'] == 0
     assert metrics['segm_mAP_l'] == 0
+    # what is annotated is the same as where something is found
+    found = PreciseCocoMetric(ann_file=TRUTH, metric='bbox')
+    keep_matches(Evaluator(found))
+    metric_of(truth, 'bbox', found)
+    for name, matches in metric.matches.items():
+        assert average_precision(matches, np.ones(100, dtype=int)) == 0
+        assert name != 'bbox_mAP' or (
+            matches.identity == found.matches[name].identity
+        )
+    assert set(metric.matches) == {'bbox_mAP', 'segm_mAP'}
 
 
 def test_format_only(truth, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import logging
 
+import numpy as np
 import pytest
 
 pytest.importorskip('mmdet')
@@ -11,6 +12,7 @@ from igq_mmdet.detection.kept.kept_run import KeptRun
 from igq_mmdet.errors import DataError
 from igq_mmdet.files.journal import Journal, encode, scan
 from igq_mmdet.jobs.interruption import Interrupted
+from igq_mmdet.report.differences import average_precision
 from igq_mmdet.report.predictions import FOLDER, read_predictions
 
 from ..conftest import FLOAT
@@ -109,6 +111,35 @@ def test_finished_it_is_not_evaluated_again(
     assert metrics == calibrated.metrics and seen == []
 
 
+def test_matches_are_kept_with_metrics(
+    experiment, calibrated, evaluate, tmp_path
+):
+    evaluate(experiment, calibrated.model, False)
+    found = read_predictions(tmp_path, NAME).matches
+    assert set(found) == {'coco/bbox_mAP', 'coco/segm_mAP'}
+    for key, matches in found.items():
+        every = np.ones(matches.images, dtype=int)
+        assert average_precision(matches, every) == pytest.approx(
+            calibrated.metrics[key], rel=0, abs=1e-12
+        )
+
+
+def test_files_without_matches_are_judged_again(
+    experiment, calibrated, evaluate, tmp_path
+):
+    """As earlier versions left them; no image is predicted again."""
+    evaluate(experiment, calibrated.model, False)
+    path = file_of(tmp_path)
+    *others, last = [line.entry for line in scan(path)]
+    del last['matches']
+    path.write_bytes(b''.join(map(encode, [*others, last])))
+    with pytest.raises(DataError, match='kept without matches'):
+        _ = read_predictions(tmp_path, NAME).matches
+    metrics, seen = evaluate(experiment, calibrated.model, True)
+    assert metrics == calibrated.metrics and seen == []
+    assert read_predictions(tmp_path, NAME).matches
+
+
 def test_a_damaged_line_is_named_and_its_image_evaluated(
     experiment, calibrated, evaluate, tmp_path, caplog
 ):
@@ -196,3 +227,8 @@ def test_metrics_that_take_annotations_from_samples(own, evaluate):
     evaluate(experiment, model, False, stop=5, name='float')
     again, seen = evaluate(experiment, model, True, name='float')
     assert again == metrics and len(seen) == 3
+    with pytest.raises(DataError, match='kept without matches'):
+        _ = read_predictions(experiment.runner.work_dir, 'float').matches
+    # what cannot be kept is not looked for: nothing is judged again
+    again, seen = evaluate(experiment, model, True, name='float')
+    assert again == metrics and seen == []

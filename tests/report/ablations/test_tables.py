@@ -10,15 +10,20 @@ from igq_mmdet.errors import DataError
 from igq_mmdet.report.ablations.plot import plot_groups
 from igq_mmdet.report.ablations.results_page import results_page
 from igq_mmdet.report.ablations.tables import (
+    HEADER,
+    lines,
+    spread,
+    table_rows,
+)
+from igq_mmdet.report.ablations.words import (
     CLAIMS,
     ablation_text,
     allocation_words,
-    difference,
-    lines,
     ordering_words,
+    over_seeds,
     short_words,
-    spread,
 )
+from igq_mmdet.report.differences import Difference
 from igq_mmdet.report.training_words import training_words
 
 LEVELS = {
@@ -72,13 +77,13 @@ def data():
 
 
 def test_difference_is_paired():
-    off = difference([10, 21, 32, 43], [9, 19, 29, 39])
+    off = over_seeds([10, 21, 32, 43], [9, 19, 29, 39])
     assert off.mean == 2.5 and off.higher == off.seeds == 4
     assert off.error == pytest.approx(math.sqrt(5 / 3) / 2)
     assert off.sign == 1
-    assert difference([9, 19, 29, 39], [10, 21, 32, 43]).sign == -1
-    assert difference([1, 5, 1, 5], [5, 1, 5, 2]).sign == 0
-    assert difference([3], [1]).sign == 0  # one seed proves nothing
+    assert over_seeds([9, 19, 29, 39], [10, 21, 32, 43]).sign == -1
+    assert over_seeds([1, 5, 1, 5], [5, 1, 5, 2]).sign == 0
+    assert over_seeds([3], [1]).sign == 0  # one seed proves nothing
 
 
 def test_spread():
@@ -196,3 +201,53 @@ def test_the_same_results_make_the_same_picture(data, tmp_path):
         plot_groups(data, tmp_path / 'img' / name)
     one, two = (p.read_bytes() for p in sorted(tmp_path.glob('img/*')))
     assert one == two and one.startswith(b'<?xml')
+
+
+def measured(of, against, mean, low, high, metric='coco/bbox_mAP'):
+    off = Difference(mean / 100, low / 100, high / 100, 5, 0.001)
+    about = {'of': of, 'against': against, 'bits': [4, 4], 'metric': metric}
+    return about | off.to_dict()
+
+
+def test_words_follow_intervals_where_there_are_some(data):
+    """Seeds would confirm every claim; the images do not."""
+    claims = zip(
+        CLAIMS, [(1, 2), (-2, 1), (-3, -1), (0, 2), (1, 3)], strict=True
+    )
+    data['tables']['methods']['differences'] = [
+        measured(*claim, sum(ends) / 2, *ends) for claim, ends in claims
+    ]
+    *single, together = ordering_words(data)
+    box = [line for line in single if 'box AP' in line]
+    mask = [line for line in single if 'mask AP' in line]
+    verdicts = [line.split(': ')[-1].split(' (')[0] for line in box]
+    assert verdicts == [
+        'confirmed',
+        'cannot tell',
+        'contradicted',
+        'cannot tell',
+        'confirmed',
+    ]
+    assert box[1].endswith('(-0.50 ± 0.10 [-2.00, +1.00])')
+    assert all(': confirmed (+' in line for line in mask)  # by seeds
+    assert 'contradicted in 1 of 10' in together
+    page = results_page(data, 'a.json')
+    assert '95 % interval over images' in page and 'standard error' not in page
+
+
+def test_differences_to_the_first_line(data):
+    rows = data['tables']['groups']['rows']
+    assert table_rows(data, 'groups')[0] == HEADER
+    data['tables']['groups']['differences'] = [
+        measured('8', '1', 7, 6, 8),
+        measured('8', '1', 3, -1, 5, 'coco/segm_mAP'),
+    ]
+    head, first, second = table_rows(data, 'groups')
+    assert head == (*HEADER, 'box AP to first', 'mask AP to first')
+    assert len(rows) == 2 and first[-2:] == ('', '')
+    assert second[-2:] == (
+        '+7.00 ± 0.10 [+6.00, +8.00] above',
+        '+3.00 ± 0.10 [-1.00, +5.00] cannot tell',
+    )
+    assert second[-2] in ablation_text(data)
+    assert f'| {second[-2]} | {second[-1]} |' in results_page(data, 'a.json')

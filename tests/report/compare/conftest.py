@@ -2,14 +2,18 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import igq_mmdet as igq
+from igq_mmdet.files.journal import Journal
 from igq_mmdet.report import Report, write_report
+from igq_mmdet.report.predictions import FOLDER, OF, SCHEMA, run_mark, slug
 
 from ...browser import chromium  # noqa: F401
+from ..differences.test_coverage import detectors
 
 BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
 DETECTOR = {
@@ -62,5 +66,23 @@ def write(quantized, tmp_path):
         path = tmp_path / folder / 'igq_report.json'
         write_report(report, path)
         return path.parent
+
+    return make
+
+
+@pytest.fixture
+def keep():
+    """Keeps predictions of runs beside a report: matches, and no image."""
+
+    def make(folder, noises, seed=0):
+        runs = detectors(np.random.default_rng(0), 40, noises.values())
+        for name, matches in zip(noises, runs, strict=True):
+            of = slug(name, 0 if name == 'float' else seed)
+            header = {'schema': SCHEMA, 'run': name, 'digest': 'ab'}
+            kept = {key: matches.to_dict() for key in (BOX, MASK)}
+            with Journal(folder / FOLDER / f'{of}.jsonl') as journal:
+                journal.append(header)
+                line = {'metrics': {}, 'matches': kept}
+                journal.append({**line, OF: run_mark(header)})
 
     return make
