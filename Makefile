@@ -21,8 +21,7 @@ help:
 	@echo 'make lint        ruff and mypy'
 	@echo 'make docs        the documentation, into site/'
 	@echo 'make format      let ruff fix what it can'
-	@echo 'make setup       only build .venv (the others do so by themselves); about'
-	@echo '                 2 minutes beside the download, with mmcv compiled once'
+	@echo 'make setup       only build .venv (the others do so by themselves)'
 	@echo 'make lock        resolve requirements/lock.txt anew'
 
 setup:
