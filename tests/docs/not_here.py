@@ -57,6 +57,8 @@ ELSEWHERE = {
 
 # start of a command -> what is missing here
 MISSING = {
+    '.venv/bin/python tools/infer.py': 'IMAGES that the page leaves open; a '
+    'test of inference runs the tool',
     'tools/dist_ptq.sh CONFIG': 'GPUS that the page leaves open',
     'mpirun': 'Open MPI',
     'mim=': 'half an hour to train the Cascade',
