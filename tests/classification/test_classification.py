@@ -24,6 +24,7 @@ from igq_mmdet.classification import (
 from igq_mmdet.classification.small_models import load_small, small_model
 from igq_mmdet.classification.training import train_small
 from igq_mmdet.errors import DataError
+from igq_mmdet.report.differences import unpack_hits
 
 from ..conftest import ROOT
 
@@ -88,8 +89,14 @@ def test_imagenet_command(imagenet, capsys):
     settings = ['--compare', 'layerwise,igq:4', '--bits', '4/4', '8/8']
     assert call(imagenet, *settings) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 + 1 + 4
+    assert len(lines) == (2 + 1 + 4) + (3 + 2)
     data = report(imagenet)
+    against = [row['against'] for row in data['differences']['settings']]
+    assert against == ['layerwise W4A4', 'layerwise W8A8']
+    for run in [data['float'], *data['runs']]:
+        found = unpack_hits(run['hits'], data['images'])
+        for key, hits in found.items():
+            assert hits.values.mean() == pytest.approx(run['metrics'][key])
     assert set(data['float']['metrics']) == {'top1', 'top5'}
     assert [run['name'] for run in data['runs']] == [
         'layerwise W4A4',
@@ -144,6 +151,7 @@ def _damaged(imagenet):
         (_no_train, 'train: no such folder; calibration needs it'),
         (_damaged, 'b/1.png: image does not decode'),
         (lambda _: ['--calib-images', '7'], '7 calibration images asked for'),
+        (lambda _: ['--reference', 'igq:3'], "'igq:3' is not evaluated"),
         (lambda _: ['--bits', '4'], "'4' is not W/A"),
         (lambda _: ['--bits', '9/4'], 'w_bits must be 2 to 8, got 9'),
         (lambda _: ['--compare', 'igq:x'], "'igq:x' is not METHOD"),
@@ -222,7 +230,7 @@ def test_train_and_quantize(fashion, kind, capsys):
     options = ['--data', str(fashion), '--weights', weights, '--quiet']
     assert ptq_fashion_mnist.main([kind, *options, '--work-dir', out]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 + 1 + 8
+    assert len(lines) == (2 + 1 + 8) + (3 + 6)
 
 
 def test_training_goes_on_after_a_stop(fashion, monkeypatch):

@@ -45,6 +45,11 @@ def test_finished_settings_are_not_repeated(ablation, experiment, monkeypatch):
     assert ablation().run(TABLES) == data
     assert len(evaluated) == 6
     assert json.loads(json.dumps(data)) == data
+    assert all('resampled' not in run for run in data['runs'].values())
+    for off in data['tables']['one']['differences']:
+        assert (off['of'], off['against']) == ('layers', 'igq')
+        assert off['seeds'] == 2 and off['spread'] is not None
+    assert len(data['tables']['one']['differences']) == 2  # box and mask
     igq, layers = lines(data, 'one')
     again = lines(data, 'two')[0]
     assert len(igq.box) == len(layers.box) == 2

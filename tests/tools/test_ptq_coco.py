@@ -56,10 +56,12 @@ def test_output(saved):
     assert lines[1].split()[:2] == ['setting', 'W/A']
     assert set(lines[2]) == {'-'}
     assert lines[3].startswith('float') and lines[4].startswith('igq')
-    ratio = re.fullmatch(r'.*: (\d+) bytes, 1/([\d.]+) of float32', lines[5])
+    assert '95 % interval over' in lines[5] and set(lines[7]) == {'-'}
+    assert lines[8].startswith('igq:12 W4A4') and 'float' in lines[8]
+    ratio = re.fullmatch(r'.*: (\d+) bytes, 1/([\d.]+) of float32', lines[9])
     assert int(ratio[1]) == saved.path.stat().st_size
     assert float(ratio[2]) >= 6
-    assert lines[6].startswith('report: ') and len(lines) == 7
+    assert lines[10].startswith('report: ') and len(lines) == 11
     # progress goes to stderr, with time left
     assert 'image' in saved.err and 'calibration' in saved.err
     assert 'annotations' not in saved.out + saved.err
@@ -69,7 +71,12 @@ def test_report(saved):
     report = saved.report
     assert report['schema'] == 'igq_mmdet.report/1'
     fields = {'schema', 'detector', 'float', 'runs', 'environment'}
-    assert set(report) == fields
+    assert set(report) == fields | {'differences'}
+    (row,) = report['differences']['settings']
+    assert row['against'] == 'float' and set(row['metrics']) == {BOX, MASK}
+    off = row['metrics'][BOX]['difference']
+    full = report['float']['metrics'][BOX]
+    assert off == pytest.approx(report['runs'][0]['metrics'][BOX] - full)
     assert report['float']['metrics'][BOX] > 0
     (run,) = report['runs']
     assert run['name'] == 'igq:12 W4A4'
@@ -166,6 +173,7 @@ def test_parts_and_patterns(ptq):
     done = ptq(
         *('--parts', 'neck,rpn', '--exclude', 'rpn_head.rpn_cls'),
         *('--w-bits', 8, '--a-bits', 6, '--method', 'layerwise', '--quiet'),
+        '--no-predictions',
         options=[TWO],
     )
     (run,) = done.report['runs']
@@ -175,7 +183,8 @@ def test_parts_and_patterns(ptq):
     assert run['parts']['neck']['a_bits'] == [6]
     # only the table, and in it what was asked for
     lines = done.out.splitlines()
-    assert len(lines) == 4 and lines[0].startswith('setting')
+    assert len(lines) == 5 and lines[0].startswith('setting')
+    assert lines[4].startswith('no interval: predictions were not kept')
     assert lines[3].split()[:4] == ['layerwise', '8/6', '-', 'neck,rpn']
 
 
@@ -185,7 +194,8 @@ def test_nothing_detected_is_ap_0(ptq):
     assert done.status == 0
     (run,) = done.report['runs']
     assert run['metrics'][BOX] == run['metrics'][MASK] == 0
-    assert len(done.out.splitlines()) == 4
+    lines = done.out.splitlines()
+    assert len(lines) == 8 and lines[7].endswith('[+0.00, +0.00] cannot tell')
 
 
 def test_saved_before_evaluation(tool, ptq, tmp_path, monkeypatch):
@@ -255,6 +265,7 @@ def test_settings(args, names, tool):
     'args, text',
     [
         (['--load', 'x', '--save', 'y'], '--load evaluates one file'),
+        (['--load', 'x', '--reference', 'y'], '--load evaluates one file'),
         (['--load', 'x', '--w-bits', '8'], 'leave --w-bits'),
         (['--load', 'x', '--calib-images', '2'], 'leave --calib-images'),
         (['--save', 'x', '--compare', 'igq'], '--save writes one setting'),
