@@ -1,6 +1,6 @@
 """What the command lines in tools/ share.
 
 Imports: classification, detection, detection.data, detection.evaluation,
-detection.models, errors, jobs, kernels, report, report.differences, spec,
-studies.
+detection.models, errors, jobs, kernels, methods, report, report.differences,
+spec, studies.
 """

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import SpecError
+from ..methods import METHODS
 from ..report import run_name
 from ..report.differences.pairs import FLOAT, reference_pairs
 from ..spec import QuantSpec
@@ -56,7 +57,7 @@ def check_reference(
         reference (str): See :func:`reference_pairs`.
         specs (Iterable[QuantSpec]): What is evaluated.
         with_float (bool): Whether the float model is.
-        allocated (bool): Whether ``igq`` settings are evaluated a second
+        allocated (bool): Whether methods with groups are evaluated a second
             time with allocated groups. Defaults to False.
 
     Raises:
@@ -65,7 +66,7 @@ def check_reference(
     names = [FLOAT] if with_float else []
     for spec in specs:
         names.append(run_name(spec))
-        if allocated and spec.method == 'igq':
+        if allocated and METHODS[spec.method].grouped:
             method, _, bits = run_name(spec).partition(' ')
             names.append(f'{method}+alloc {bits}')
     reference_pairs(names, reference)
