@@ -153,7 +153,7 @@ def make_case(tmp_path_factory):
             qmodel, record = calibration.apply(spec)
             save(qmodel, weights, checkpoint_info(record, loaded.pretty_text))
             model = restore(detector, read(weights))
-        experiment.evaluate(model, 'it', 0)
+        experiment.evaluate(model, 'it', {})
         (path,) = (folder / 'work/predictions').iterdir()
         found = Predictions([path])
         listed = json.loads((ROOT / 'demo/instances_eval.json').read_text())
