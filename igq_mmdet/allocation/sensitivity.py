@@ -193,7 +193,6 @@ def noise_of(
             layer = layers[item.layer]
             if item.kind == WEIGHTS:
                 assert isinstance(layer, QuantWeightModule)
-                assert layer.weight is not None
                 noise.add(layer.weight, _rounded(layer))
                 continue
             for quantizer in _quantizers(layer, item.kind):
@@ -272,7 +271,6 @@ def _quantizers(layer: QuantModule, kind: str) -> list[ActivationQuantizer]:
 
 def _rounded(layer: QuantWeightModule) -> Tensor:
     """The weight as its codes give it back."""
-    assert layer.weight is not None
     weight = layer.weight.detach()
     codes, scale, zero_point, _ = quantize_weight(
         layer._rows(weight),

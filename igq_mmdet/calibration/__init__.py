@@ -1,6 +1,7 @@
 """Collecting statistics, fitting groups, freezing weights.
 
-Imports: errors, fitting, modules, observers, quantizers, spec.
+Imports: errors, fitting, modules, observers, quantizers, spec,
+torch_modes.
 """
 
 from ..fitting.kmeans import Groups, fit_groups

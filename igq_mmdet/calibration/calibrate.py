@@ -9,10 +9,12 @@ from torch import nn
 from ..modules.plan import make_plan
 from ..modules.swap import swap_
 from ..spec import QuantSpec
+from ..torch_modes import usual_modes
 from .collect import Forward, Statistics, call, collect
 from .fit import fit, freeze
 
 
+@usual_modes()
 def quantize(model: nn.Module, spec: QuantSpec) -> nn.Module:
     """Copies a float model and swaps in quantized layers.
 
@@ -39,6 +41,10 @@ def calibrate(
     model: nn.Module, batches: Iterable[Any], forward: Forward = call
 ) -> Statistics:
     """Fits every quantizer and freezes the weights.
+
+    Inference mode and defaults of dtype and device that are on around the
+    call hold for the model's own forward and the batches; autocast does
+    not, for statistics are to be exact. A ``forward`` may enter it.
 
     Args:
         model (nn.Module): From :func:`quantize`.

@@ -3,17 +3,19 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import CalibrationError
-from ..modules.base import QuantModule, Workload
+from ..modules.base import QuantModule, QuantWeightModule, Workload
 from ..modules.swap import quantized_layers
 from ..observers.observer import Observer
 from ..observers.observers import OBSERVERS
+from ..torch_modes import full_precision, usual_modes
+from .silence import message, reasons
 
 Forward = Callable[[nn.Module, Any], Any]
 
@@ -27,12 +29,16 @@ class Statistics:
             by kind of statistic.
         workloads (dict[str, Workload]): By layer name, over all images.
         images (int): Number of images.
+        silence (dict[str, str]): What is known of layers that were not
+            called, by name. Defaults to {}.
     """
 
     observers: dict[str, dict[str, Observer]]
     workloads: dict[str, Workload]
     images: int
+    silence: dict[str, str] = field(default_factory=dict)
 
+    @usual_modes()
     def merge(self, other: 'Statistics') -> None:
         """Takes in what was seen on images that come after these.
 
@@ -47,6 +53,7 @@ class Statistics:
         for name, work in self.workloads.items():
             work.merge(other.workloads[name])
         self.images += other.images
+        self.silence = {**other.silence, **self.silence}
 
     def require(self) -> None:
         """Refuses statistics that leave something without data.
@@ -58,11 +65,8 @@ class Statistics:
             raise CalibrationError('the calibration set is empty')
         silent = [n for n, work in self.workloads.items() if not work.calls]
         if silent:
-            more = f' and {len(silent) - 3} more' if len(silent) > 3 else ''
             raise CalibrationError(
-                f'{", ".join(silent[:3])}{more} saw no data during '
-                'calibration; use more or other calibration images, or '
-                'exclude the layer'
+                message(silent, self.silence, self.workloads)
             )
 
 
@@ -72,6 +76,7 @@ class _Several:
     def __init__(self, observers: Iterable[Observer]) -> None:
         self.observers = list(observers)
 
+    @usual_modes()
     def update(self, x: Tensor) -> None:
         for observer in self.observers:
             observer.update(x)
@@ -127,20 +132,23 @@ def collect_share(
     """
     layers = quantized_layers(model)
     kinds = _kinds([model, *models])
-    observers = {
-        name: {kind: OBSERVERS[kind](name) for kind in needed}
-        for name, needed in kinds.items()
-    }
+    with usual_modes():
+        observers = {
+            name: {kind: OBSERVERS[kind](name) for kind in needed}
+            for name, needed in kinds.items()
+        }
     images = 0
     with _observing(model, layers, observers), torch.no_grad():
         for batch in batches:
-            forward(model, batch)
+            with full_precision():
+                forward(model, batch)
             images += images_in(batch)
         workloads = {
             name: copy.deepcopy(layer.workload)
             for name, layer in layers.items()
         }
-    return Statistics(observers, workloads, images)
+        silence = reasons(model, layers)
+    return Statistics(observers, workloads, images, silence)
 
 
 def images_in(batch: Any) -> int:
@@ -185,6 +193,8 @@ def _observing(
     try:
         for name, layer in layers.items():
             layer.observing, layer.workload = True, Workload()
+            if isinstance(layer, QuantWeightModule):
+                layer.weight_reader = None
             for key, quantizer in layer.quantizers().items():
                 full = f'{name}.{key}'.lstrip('.')
                 quantizer.observer = _Several(observers[full].values())

@@ -23,6 +23,7 @@ from ..quantizers import (
     StaticQuantizer,
 )
 from ..spec import QuantSpec
+from ..torch_modes import usual_modes
 from .collect import Statistics
 
 
@@ -102,6 +103,7 @@ def bounds(
     return groups.lower.float(), groups.upper.float()
 
 
+@usual_modes()
 def fit(model: nn.Module, statistics: Statistics) -> None:
     """Sets the bounds of every quantizer; all of them or none.
 
@@ -142,6 +144,7 @@ def _per_image(workload: Workload, images: int) -> Workload:
     return Workload(workload.calls, sizes)
 
 
+@usual_modes()
 def freeze(model: nn.Module) -> None:
     """Turns every quantized weight into codes and drops the float one."""
     for layer in quantized_layers(model).values():

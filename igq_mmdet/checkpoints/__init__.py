@@ -1,6 +1,6 @@
 """Saving and rebuilding quantized models: packed codes, strict.
 
-Imports: errors, files, modules, quantizers, spec, version.
+Imports: errors, files, modules, quantizers, spec, torch_modes, version.
 """
 
 from .checkpoint import load, packed, restore, save, stored_bytes

@@ -15,6 +15,7 @@ from ..modules.base import QuantModule, QuantWeightModule, Workload
 from ..modules.plan import make_plan
 from ..modules.swap import quantized_layers, swap_
 from ..quantizers import pack, packed_size, unpack
+from ..torch_modes import usual_modes
 from ..version import __version__
 from .checks import check_state
 from .file import QuantCheckpoint, in_memory, read, write
@@ -22,6 +23,7 @@ from .file import QuantCheckpoint, in_memory, read, write
 CODES = '.weight_codes'
 
 
+@usual_modes()
 def save(
     model: nn.Module,
     path: str | os.PathLike[str],
@@ -43,6 +45,7 @@ def save(
     return write(Path(path), packed(model, info))
 
 
+@usual_modes()
 def packed(
     model: nn.Module, info: Mapping[str, Any] | None = None
 ) -> QuantCheckpoint:
@@ -78,6 +81,7 @@ def packed(
     return in_memory(_packed_state(model), spec, content)
 
 
+@usual_modes()
 def stored_bytes(model: nn.Module) -> int:
     """Bytes that the tensors of a frozen model take in a file.
 
@@ -88,6 +92,7 @@ def stored_bytes(model: nn.Module) -> int:
     return sum(tensor.nbytes for tensor in tensors.values())
 
 
+@usual_modes()
 def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     """Rebuilds a quantized model from a file, strictly.
 
@@ -106,6 +111,7 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     return restore(model, read(path))
 
 
+@usual_modes()
 def restore(model: nn.Module, checkpoint: QuantCheckpoint) -> nn.Module:
     """The second half of :func:`load`, from a file read already.
 
@@ -124,6 +130,7 @@ def restore(model: nn.Module, checkpoint: QuantCheckpoint) -> nn.Module:
     return qmodel
 
 
+@usual_modes()
 def frozen_skeleton(
     model: nn.Module, checkpoint: QuantCheckpoint
 ) -> nn.Module:

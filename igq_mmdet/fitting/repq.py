@@ -108,7 +108,7 @@ def fold(
     """
     quantizer, weight = layer.input_quantizer, layer.weight
     assert isinstance(quantizer, FoldedQuantizer)
-    assert weight is not None and layer.bias is not None
+    assert layer.bias is not None
     r1, shift = quantizer.set_channel_bounds(lower, upper)
     norm.weight.copy_(norm.weight.double() / r1)
     norm.bias.copy_((norm.bias.double() + shift) / r1)

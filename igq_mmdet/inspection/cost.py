@@ -141,7 +141,7 @@ def layer_cost(
 
 
 def _weight_bytes(layer: QuantWeightModule) -> tuple[int, int]:
-    weight = layer.weight if layer.weight is not None else layer.weight_codes
+    weight = layer.weight_codes if layer.frozen else layer.weight
     channels = weight.shape[layer.channel_axis]
     bias = 0 if layer.bias is None else 4 * layer.bias.numel()
     packed = packed_size(weight.numel(), layer.config.w_bits)

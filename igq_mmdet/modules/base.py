@@ -1,11 +1,15 @@
 """What quantized layers share: codes for weights, a record of their work."""
 
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from ..kernels import recorded
 from ..quantizers import (
     ActivationQuantizer,
     dequantize_weight,
@@ -114,12 +118,14 @@ class QuantWeightModule(QuantModule):
 
     Attributes:
         channel_axis (int): The axis of the weight's output channels.
+        weight_reader (str, optional): Who read ``weight`` while observing.
         weight_codes (Tensor): uint8, shape of the weight, once frozen.
         weight_scale (Tensor): (D, 1), float32, once frozen.
         weight_zero_point (Tensor): (D, 1), float32, once frozen.
     """
 
     channel_axis: ClassVar[int] = 0
+    weight_reader: str | None = None
     input_quantizer: Any
     weight_codes: Tensor
     weight_scale: Tensor
@@ -129,13 +135,37 @@ class QuantWeightModule(QuantModule):
         self, config: LayerConfig, weight: Tensor, bias: Tensor | None
     ) -> None:
         super().__init__(config)
-        self.weight: Tensor | None = weight
+        self.weight = weight
         self.bias = bias
 
     @property
     def frozen(self) -> bool:
         """Whether the weight is held as codes."""
-        return self.weight is None
+        return 'weight_codes' in self._buffers
+
+    @property
+    def weight(self) -> Tensor:
+        """The float weight; once frozen, what its codes stand for.
+
+        Models read it: its dtype, its device, or to multiply by it past
+        the layer.
+        """
+        if self.observing:
+            self.weight_reader = _reader(sys._getframe(1))
+        return self.effective_weight()
+
+    @weight.setter
+    def weight(self, value: Tensor | None) -> None:
+        # a plain tensor; torch registers a parameter before it comes here
+        self.__dict__['weight'] = value
+
+    def _float_weight(self) -> Tensor:
+        weight = self._parameters.get('weight')
+        if weight is None:
+            weight = self.__dict__.get('weight')
+        if weight is None:
+            raise AttributeError(f'{type(self).__name__} has no weight yet')
+        return weight
 
     def _rows(self, weight: Tensor) -> Tensor:
         """The weight with one row an output channel, (D, K)."""
@@ -151,9 +181,9 @@ class QuantWeightModule(QuantModule):
     @torch.no_grad()
     def freeze(self) -> None:
         """Replaces the float weight by codes."""
-        if self.weight is None:
+        if self.frozen:
             return
-        weight = self.weight
+        weight = self._float_weight()
         codes, scale, zero_point, _ = quantize_weight(
             self._rows(weight.detach()),
             self.config.w_bits,
@@ -180,12 +210,13 @@ class QuantWeightModule(QuantModule):
 
     def frozen_like(self) -> None:
         """Takes the shape of a frozen layer; values are to be loaded."""
-        if self.weight is None:
+        if self.frozen:
             return
-        channels = self._rows(self.weight).shape[0]
-        column = self.weight.new_zeros(channels, 1, dtype=torch.float32)
+        weight = self._float_weight()
+        channels = self._rows(weight).shape[0]
+        column = weight.new_zeros(channels, 1, dtype=torch.float32)
         self.adopt_codes(
-            torch.zeros_like(self.weight, dtype=torch.uint8),
+            torch.zeros_like(weight, dtype=torch.uint8),
             column,
             column.clone(),
         )
@@ -213,8 +244,8 @@ class QuantWeightModule(QuantModule):
 
     def effective_weight(self) -> Tensor:
         """The weight that is multiplied: float, or dequantized codes."""
-        if self.weight is not None:
-            return self.weight
+        if not self.frozen:
+            return self._float_weight()
         codes = self.weight_codes
         rows = dequantize_weight(
             self._rows(codes), self.weight_scale, self.weight_zero_point
@@ -265,13 +296,31 @@ class QuantWeightModule(QuantModule):
 def holds_integers(x: Tensor) -> bool:
     """Whether products with a tensor keep the integers that sums need.
 
+    A graph that is recorded is of float operations, which other inputs and
+    other programs can run; the numbers are the same but for rounding.
+
     Args:
         x (Tensor): An operand; autocast would make it half precision.
     """
-    return x.dtype in (
-        torch.float32,
-        torch.float64,
-    ) and not torch.is_autocast_enabled(x.device.type)
+    return (
+        x.dtype in (torch.float32, torch.float64)
+        and not torch.is_autocast_enabled(x.device.type)
+        and not recorded()
+    )
+
+
+def _reader(frame: FrameType) -> str:
+    """A function, as an error names it.
+
+    Args:
+        frame (FrameType): Its frame.
+    """
+    code = frame.f_code
+    name, owner = code.co_name, frame.f_locals.get('self')
+    if owner is not None:
+        name = f'{type(owner).__name__}.{name}'
+    path = '/'.join(Path(code.co_filename).parts[-3:])
+    return f'{name} ({path})'
 
 
 def take_over(target: nn.Module, source: nn.Module, *names: str) -> None:

@@ -1,7 +1,9 @@
 """Puts quantized layers in the place of float ones."""
 
 from collections.abc import Mapping
+from itertools import chain
 
+import torch
 from torch import nn
 
 from .base import LayerConfig, QuantModule
@@ -66,11 +68,20 @@ def _replacement(
     if name in plan:
         kind = quantized_class(module)
         assert kind is not None, name
-        return kind.from_float(module, plan[name])
+        layer = kind.from_float(module, plan[name])
+        for quantizer in layer.quantizers().values():
+            quantizer.to(_device(module))
+        return layer
     container = CONTAINERS.get(class_name(module))
     if container and _touched(name, plan):
         return container(module)
     return None
+
+
+def _device(module: nn.Module) -> torch.device:
+    """Where a module lives: its quantizers go there, too."""
+    tensors = chain(module.parameters(), module.buffers())
+    return next((x.device for x in tensors), torch.device('cpu'))
 
 
 def quantized_layers(model: nn.Module) -> dict[str, QuantModule]:

@@ -10,8 +10,20 @@ Mixin = TypeVar('Mixin', bound=nn.Module)
 
 @cache
 def _variant_class(mixin: Any, kind: Any) -> Any:
+    def reduce(self: Any) -> tuple[Any, ...]:
+        # pickle finds classes by name, and this one has none to find
+        state = getattr(self, '__getstate__', lambda: self.__dict__)()
+        return _empty_variant, (mixin, kind), state
+
     name = f'{mixin.__name__}[{kind.__name__}]'
-    return type(name, (mixin, kind), {'__module__': mixin.__module__})
+    body = {'__module__': mixin.__module__, '__reduce__': reduce}
+    return type(name, (mixin, kind), body)
+
+
+def _empty_variant(mixin: Any, kind: Any) -> Any:
+    """A variant to be filled, as pickle and copy make one."""
+    made = _variant_class(mixin, kind)
+    return made.__new__(made)
 
 
 def variant(mixin: type[Mixin], module: nn.Module) -> Mixin:
@@ -29,9 +41,7 @@ def variant(mixin: type[Mixin], module: nn.Module) -> Mixin:
     Returns:
         nn.Module: The variant.
     """
-    kinds: Any = (mixin, type(module))
-    kind = _variant_class(*kinds)
-    made = kind.__new__(kind)
+    made: Mixin = _empty_variant(mixin, type(module))
     for key, value in module.__dict__.items():
         # torch's registries of parameters, buffers, children and hooks
         made.__dict__[key] = value.copy() if _registry(value) else value

@@ -90,7 +90,7 @@ class ActivationQuantizer(nn.Module):
                 to a new tensor.
 
         Returns:
-            Tensor: (N, C).
+            Tensor: (N, C); callers go on with it, whatever ``out`` is.
         """
         if counted is None:
             counted = x

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ..kernels import recorded
 from .base import ActivationQuantizer
 from .uniform import max_code
 
@@ -34,7 +35,7 @@ def fake_quantize_log_sqrt2(
     Returns:
         Tensor: ``out``.
     """
-    out = torch.div(x, scale, out=out)
+    out = x / scale if recorded() else torch.div(x, scale, out=out)
     out.log2_().mul_(-2).round_().clamp_(min=0)
     nothing = out > max_code(bits)
     return out.mul_(-0.5).exp2_().mul_(scale).masked_fill_(nothing, 0)

@@ -64,14 +64,7 @@ class StaticQuantizer(ActivationQuantizer):
     ) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
         if out is not None:
-            fake_quantize(
-                rows,
-                self.scale,
-                self.zero_point,
-                self.bits,
-                out.view(rows.shape),
-            )
-            return out
+            out = out.view(rows.shape)
         return fake_quantize(
-            rows, self.scale, self.zero_point, self.bits
+            rows, self.scale, self.zero_point, self.bits, out
         ).view(x.shape)

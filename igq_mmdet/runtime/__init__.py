@@ -1,6 +1,6 @@
 """Faster ways to compute the same numbers.
 
-Imports: errors, kernels, modules, quantizers.
+Imports: errors, kernels, modules, quantizers, torch_modes.
 """
 
 from ..kernels.library import library

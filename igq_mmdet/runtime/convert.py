@@ -13,6 +13,7 @@ from ..modules.layers.conv import QuantConv2d
 from ..modules.layers.conv_transpose import QuantConvTranspose2d
 from ..modules.layers.linear import QuantLinear
 from ..modules.swap import quantized_layers, relink
+from ..torch_modes import usual_modes
 from .conv import IntegerConv2d
 from .conv_transpose import IntegerConvTranspose2d
 from .linear import IntegerLinear
@@ -26,6 +27,7 @@ INTEGER: dict[type, Any] = {
 }
 
 
+@usual_modes()
 def to_integer(model: nn.Module) -> nn.Module:
     """A copy of a model whose layers multiply integer codes, on a CPU.
 

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from torch import Tensor
+
+from ..kernels import runs_here
 from ..modules.base import QuantWeightModule, take_over
 from ..modules.layers.static_input import StaticInputModule
 from .product import fits_int32
@@ -32,6 +35,8 @@ class IntegerForm(QuantWeightModule):
         reason = cls.refuses(layer)
         if reason is not None:
             return reason
+        if not runs_here(layer.weight_scale, layer.input_quantizer.scale):
+            return 'it is not in float32 on a CPU'
         if not fits_int32(cls.integer_weight(layer), layer.input_quantizer):
             return 'its sums could exceed 32 bits'
         return None
@@ -62,6 +67,29 @@ class IntegerForm(QuantWeightModule):
         take_over(own, layer, *shape, 'input_quantizer', 'workload')
         own.prepare(cls.integer_weight(layer))
         return own
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without addresses of this process and kernels of this machine."""
+        return {k: v for k, v in vars(self).items() if k != 'product'}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.prepare(self.integer_weight(self))
+
+    def takes(self, x: Tensor, channel_axis: int, channels: int) -> bool:
+        """Whether an input is multiplied on codes, not simulated.
+
+        Args:
+            x (Tensor): The input.
+            channel_axis (int): Where it has its channels.
+            channels (int): How many the layer takes.
+        """
+        return (
+            not self.observing
+            and x.dim() > abs(channel_axis)
+            and x.shape[channel_axis] == channels
+            and runs_here(x, self.input_quantizer.scale)
+        )
 
     def prepare(self, weight: IntegerWeight) -> None:
         """Makes ``product``, for the kernels of this machine."""

@@ -137,7 +137,7 @@ class QuantAttention(QuantModule):
         return out, scores.mul_(steps[..., None])
 
     def quantize_rows(self, attention: Tensor, keep: Tensor | None) -> Tensor:
-        """Quantizes the rows of an attention map in place.
+        """Quantizes the rows of an attention map, mostly in place.
 
         Args:
             attention (Tensor): (R, heads, L, S), owned by the caller.
@@ -145,15 +145,14 @@ class QuantAttention(QuantModule):
                 bool, (R, L).
 
         Returns:
-            Tensor: ``attention``.
+            Tensor: (R, heads, L, S).
         """
         rows = attention.view(-1, attention.shape[-1])
         if self.observing:
             real = _counted(attention, keep)
             self.softmax_quantizer(rows, real.reshape(-1, rows.shape[-1]))
-        else:
-            self.softmax_quantizer(rows, out=rows)
-        return attention
+            return attention
+        return self.softmax_quantizer(rows, out=rows).view_as(attention)
 
 
 def attention_on_grid(layer: Any, x: Tensor) -> bool:
@@ -166,8 +165,8 @@ def attention_on_grid(layer: Any, x: Tensor) -> bool:
     return (
         not layer.observing
         and layer.q_quantizer.ready
-        and has_row_steps(layer.softmax_quantizer)
         and holds_integers(x)
+        and has_row_steps(layer.softmax_quantizer)
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ...kernels.library import Library
 from ..base import take_over
 
 
@@ -90,10 +91,8 @@ class FloatWindowMSA(nn.Module):
         scores = (query * self.scale) @ key.transpose(-2, -1)
         scores += self.position_bias(length)
         if mask is not None:
-            windows = mask.shape[0]
-            scores.view(-1, windows, heads, length, length).add_(
-                mask[None, :, None]
-            )
+            by_window = scores.view(-1, mask.shape[0], *scores.shape[1:])
+            scores = by_window.add_(mask[None, :, None]).view_as(scores)
         attention = self.quantize_softmax(self.softmax(scores), counted)
         out = self.attn_drop(attention) @ value
         return out.transpose(1, 2).reshape(rows, length, width // 3)
@@ -103,6 +102,10 @@ class FloatWindowMSA(nn.Module):
         index = self.relative_position_index.view(-1)
         bias = self.relative_position_bias_table[index]
         return bias.view(length, length, -1).permute(2, 0, 1)
+
+    def kernels(self, qkv: Tensor) -> Library | None:
+        """What computes attention in compiled code; none does in float."""
+        return None
 
     def quantize_qkv(self, qkv: Tensor, tokens: int | None = None) -> Tensor:
         """Lets Q, K and V through, (R, N, 3 * C)."""

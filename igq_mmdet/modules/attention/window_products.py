@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...kernels.library import AttentionStruct, Library
+from ...kernels.library import AttentionStruct, Library, address
 from ...kernels.memory import empty
 from ...quantizers import StaticQuantizer, max_code, softmax_codes
 from .window_attention import QuantWindowMSA
@@ -20,7 +20,7 @@ BLOCK = 1 << 19  # values of the windows taken at a time
 @torch.compiler.disable
 @torch.no_grad()
 def attend_windows(
-    attention: QuantWindowMSA,
+    attention: Any,
     qkv: Tensor,
     gather: Tensor,
     mask: Tensor | None,
@@ -118,7 +118,7 @@ def window_struct(
     """
     images, rows, width = qkv.shape
     heads = attention.num_heads
-    query, key, value = (codes.data_ptr() for codes in how)
+    query, key, value = map(address, how)
     return AttentionStruct(
         images=images,
         rows=rows,
@@ -127,7 +127,7 @@ def window_struct(
         length=length,
         heads=heads,
         depth=width // 3 // heads,
-        gather=gather.data_ptr(),
+        gather=address(gather, torch.int64),
         query=query,
         key=key,
         value=value,
