@@ -144,9 +144,7 @@ def entries():
     channels, rows = ChannelGroupQuantizer(4, 3), RowGroupQuantizer(4, 3)
     channels.set_bounds(-bound, bound)
     rows.set_bounds(bound * 0, bound / 2)
-    codes = torch.randint(
-        0, 16, (5, 7), dtype=torch.uint8, generator=draw
-    )
+    codes = torch.randint(0, 16, (5, 7), dtype=torch.uint8, generator=draw)
     column = rand(5, 1).abs() + 0.1
     linear, conv = _layer(QuantLinear, 7, 5), _layer(QuantConv2d, 3, 4, 3)
 

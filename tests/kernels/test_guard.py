@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch._subclasses import FakeTensorMode
 
-import igq_mmdet as igq
 from igq_mmdet.errors import KernelError
 from igq_mmdet.kernels import library, recorded, runs_here
 from igq_mmdet.kernels.guard import share_partly, within_storage
