@@ -26,10 +26,11 @@ INTRO = """\
 Made by `python tools/zoo_table.py`; not edited by hand.
 
 One config for every folder of mmdet {version} and combination of detector and
-heads, {configs} configs in all: built with random weights, quantized (IGQ, 8
-groups, every part), calibrated on two images of noise in which **nothing is
-detected**, and run with and without its score thresholds. *Without*: layers that
-no image reaches, such as those for training only, which have to be excluded.
+heads, {configs} configs in all: built with random weights and a fourth of the
+width, quantized (IGQ, 8 groups, every part), calibrated on two images of noise
+in which **nothing is detected**, and run with no and with all scores passing.
+*Without*: layers that no image reaches, such as those for training only, which
+have to be excluded.
 Trackers and models of videos are no detectors of images; quantize the detector
 in them.
 

@@ -4,7 +4,7 @@ import copy
 import os
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,24 +53,22 @@ def check_member(path: Path, **spec: Any) -> dict[str, Any]:
     """
     start = time.perf_counter()
     row: dict[str, Any] = {'result': WORKS, 'reason': '', 'without': []}
-    stage = 'reading it'
     try:
         config = Config.fromfile(path)
+        side = image_side(config.model)
         config.merge_from_dict(
             {f'model.{k}': v for k, v in smaller(config.model).items()}
         )
         narrow = copy.deepcopy(config)
         narrow.model = ConfigDict(narrower(config.model))
-        side = image_side(config.model)
         try:
-            model, batch, reached = _running(narrow, path, side)
+            model = _Running(narrow, path, side)
         except Exception:  # its widths hang together in another way
-            stage = 'running it in float'
-            model, batch, reached = _running(config, path, side)
+            model = _Running(config, path, side)
     except Exception as error:  # mmdet's own code and what it needs
-        return row | {'result': NOT_HERE, 'reason': f'{stage}: {_said(error)}'}
+        return row | {'result': NOT_HERE, 'reason': _said(error)}
     try:
-        _check(model, batch, reached, row, spec or {'groups': 8})
+        _check(model, row, spec or {'groups': 8})
     except IGQError as error:
         row |= {'result': REFUSED, 'reason': one_line(error, 200)}
     except Exception as error:
@@ -79,24 +77,19 @@ def check_member(path: Path, **spec: Any) -> dict[str, Any]:
     return row
 
 
-def _check(
-    model: nn.Module,
-    batch: Any,
-    reached: Collection[str],
-    row: dict[str, Any],
-    fields: Any,
-) -> None:
+def _check(model: '_Running', row: dict[str, Any], fields: Any) -> None:
     while True:
         spec = QuantSpec(**fields, exclude=tuple(row['without']))
-        qmodel = quantize(model, spec)
+        qmodel = quantize(model.detector, spec)
         layers = quantized_layers(qmodel)
+        batch = copy.deepcopy(model.batch)
         try:
             with threshold(qmodel, NOTHING):
-                calibrate(qmodel, [copy.deepcopy(batch)], calibration_forward)
+                calibrate(qmodel, [batch], calibration_forward)
             break
         except CalibrationError:
             silent = [n for n, x in layers.items() if not x.workload.calls]
-            missed = [name for name in silent if name in reached]
+            missed = [name for name in silent if name in model.reached]
             if missed or not silent:
                 raise
             row['without'] += silent  # no image reaches them
@@ -109,36 +102,50 @@ def _check(
     )
     for passing in NOTHING, ALL:
         with threshold(qmodel, passing):
-            found = detections(qmodel, batch)
-        if not all(x.isfinite().all() for x in found if x.is_floating_point()):
+            found = detections(qmodel, model.batch)
+        if model.finite and not _finite(found):
             raise CalibrationError('NaN or infinity among the predictions')
 
 
-def _running(
-    config: Config, path: Path, side: int
-) -> tuple[nn.Module, Any, Collection[str]]:
-    """A float detector, images that it runs on and the layers reached."""
-    with _beside(path):
-        model = random_detector(config)
-    reached: set[str] = set()
-    for name, module in model.named_modules():
-        module.register_forward_pre_hook(
-            lambda *_, name=name: reached.add(name)
-        )
-    for factor in LARGER:
-        batch = random_batch(side * factor, side * factor)
-        if not getattr(model, 'with_rpn', True):
-            for sample in batch['data_samples']:
-                sample.proposals = made_up(sample.img_shape, torch.ones(()))
-        try:
-            detections(model, batch)
-            break
-        except Exception:  # too small for it, or for another reason
-            if factor == LARGER[-1]:
-                raise
-    for module in model.modules():
-        module._forward_pre_hooks.clear()
-    return model, batch, reached
+class _Running:
+    """A float detector and images that it runs on.
+
+    Attributes:
+        detector (nn.Module): The detector.
+        batch (dict): Two images, see :func:`random_batch`.
+        reached (set[str]): Modules that they reach if all scores pass.
+        finite (bool): Whether all predictions are numbers.
+    """
+
+    def __init__(self, config: Config, path: Path, side: int) -> None:
+        with _beside(path):
+            self.detector = random_detector(config)
+        self.reached: set[str] = set()
+        for name, module in self.detector.named_modules():
+            module.register_forward_pre_hook(
+                lambda *_, name=name: self.reached.add(name)
+            )
+        for factor in LARGER:
+            size = side * factor
+            self.batch = random_batch(size, size)
+            for sample in self.batch['data_samples']:
+                sample.set_metainfo({'border': (0, size, 0, size)})
+                if not getattr(self.detector, 'with_rpn', True):
+                    sample.proposals = made_up((size, size), torch.ones(()))
+            try:
+                with threshold(self.detector, ALL):
+                    found = detections(self.detector, self.batch)
+                break
+            except Exception:  # too small for it, or for another reason
+                if factor == LARGER[-1]:
+                    raise
+        self.finite = _finite(found)
+        for module in self.detector.modules():
+            module._forward_pre_hooks.clear()
+
+
+def _finite(values: Iterable[torch.Tensor]) -> bool:
+    return all(x.isfinite().all() for x in values if x.is_floating_point())
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Which configs of mmdet's zoo stand for all of it, made small."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +65,11 @@ def zoo_members(
         try:
             config = Config.fromfile(path)
         except Exception as error:  # a config is a program
-            member = Member(name, problem=one_line(error, 200))
-            unreadable.setdefault(folder, member)
+            package = re.search(r"'imports': \['(\w+)", str(error))
+            said = one_line(error, 200)
+            if package:
+                said = f'needs the package {package.group(1)}'
+            unreadable.setdefault(folder, Member(name, problem=said))
             continue
         if is_detector(config):
             heads = tuple(head_classes(config.model))
