@@ -11,7 +11,10 @@ from tqdm import tqdm
 
 SECONDS = 30.0
 TENTHS = 10
-LINE = '{desc}: {percentage:.0f}% {n_fmt}/{total_fmt} [{elapsed}<{remaining}]'
+LINE = (
+    '{desc}: {percentage:.0f}% {n_fmt}/{total_fmt} {unit} '
+    '[{elapsed}<{remaining}]'
+)
 
 
 class Progress(tqdm):

@@ -32,7 +32,7 @@ def numbers(text):
     return [
         (int(line[1]), int(line[2]), int(line[3]))
         for line in re.finditer(
-            r'^float: (\d+)% (\d+)/(\d+) \[\S+<\S+\]$', text, re.MULTILINE
+            r'^float: (\d+)% (\d+)/(\d+) \S+ \[\S+<\S+\]$', text, re.MULTILINE
         )
     ]
 

@@ -59,7 +59,7 @@ def float_weights(
     Raises:
         SpecError: Nothing says so, or ``load_from`` is no path.
     """
-    found = checkpoint or config.get('load_from') or ''
+    found = checkpoint or (needed and config.get('load_from')) or ''
     if not found and needed:
         raise SpecError(
             'the config has no load_from to find its float weights by; give '
