@@ -20,7 +20,6 @@ CHECKPOINT = 'demo/swin_mini_mask_rcnn.safetensors'
 def main() -> None:
     """Measures and prints one line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--images', type=int, default=56)
     parser.add_argument('--rounds', type=int, default=5)
     args = parser.parse_args()
 
@@ -30,10 +29,10 @@ def main() -> None:
     from .timing import CLOCKS, alternate
 
     os.chdir(ROOT)
-    option = f'test_dataloader.dataset.indices={args.images}'
     with tempfile.TemporaryDirectory() as folder:
-        config = load_config(CONFIG, [option])
+        config = load_config(CONFIG)
         experiment = Experiment(config, folder, quiet=True)
+        images = len(experiment.evaluation)
         experiment.load_float(CHECKPOINT)
         model = experiment.detector
 
@@ -60,12 +59,12 @@ def main() -> None:
     once, without, kept = (
         1e3 * median(seconds[name]) for name in ('begin', 'without', 'with')
     )
-    extra = (kept - once - without) / args.images
+    extra = (kept - once - without) / images
     print(
-        f'{args.images} images: {without / args.images:.1f} ms an image; '
+        f'{images} images: {without / images:.1f} ms an image; '
         f'keeping predictions adds {once:.0f} ms once and an image '
-        f'{extra:.2f} ms ({100 * extra * args.images / without:.1f} %), '
-        f'{size / args.images / 1e3:.1f} kB'
+        f'{extra:.2f} ms ({100 * extra * images / without:.1f} %), '
+        f'{size / images / 1e3:.1f} kB'
     )
 
 

@@ -192,14 +192,15 @@ class QuantWeightModule(QuantModule):
     def adopt_codes(
         self, codes: Tensor, scale: Tensor, zero_point: Tensor
     ) -> None:
-        """Holds these codes instead of a float weight.
+        """Holds these codes instead of a float weight or other codes.
 
         Args:
             codes (Tensor): uint8, shape of the weight.
             scale (Tensor): (D, 1).
             zero_point (Tensor): (D, 1).
         """
-        del self.weight
+        if not self.frozen:
+            del self.weight
         self.register_buffer('weight_codes', codes)
         self.register_buffer('weight_scale', scale)
         self.register_buffer('weight_zero_point', zero_point)

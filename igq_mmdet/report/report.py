@@ -1,10 +1,8 @@
 """The report file: what was measured, on what, with which settings."""
 
 import json
-import math
 import os
 from collections.abc import Mapping
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from ..files.atomic import replacing
 from ..inspection.summary import layer_settings, summary
 from ..methods import METHODS
 from .environment import environment
+from .metrics import defined
 
 SCHEMA = 'igq_mmdet.report/1'
 # What reading a field of damaged JSON can raise.
@@ -56,8 +55,10 @@ class Report:
             size (int): Bytes of its float32 state.
             seconds (float): Time of the evaluation.
         """
+        numbers, undefined = defined(metrics)
         self.data['float'] = {
-            'metrics': _numbers(metrics),
+            'metrics': numbers,
+            'undefined': undefined,
             'bytes': size,
             'eval_seconds': seconds,
         }
@@ -82,10 +83,12 @@ class Report:
             dict: The entry added.
         """
         spec: Any = model.igq_spec
+        numbers, undefined = defined(metrics)
         run = {
             'name': run_name(spec),
             'spec': spec.to_dict(),
-            'metrics': _numbers(metrics),
+            'metrics': numbers,
+            'undefined': undefined,
             'bytes': stored_bytes(model),
             'parts': {
                 name: {
@@ -124,7 +127,8 @@ def float_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         entry = json.loads(Path(path).read_text())['float']
         found = {
-            'metrics': _numbers(entry['metrics']),
+            'metrics': defined(entry['metrics'])[0],
+            'undefined': list(map(str, entry.get('undefined', ()))),
             'bytes': int(entry['bytes']),
             'eval_seconds': float(entry['eval_seconds']),
         }
@@ -136,15 +140,6 @@ def float_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
             'tools/ptq_coco.py, without --skip-float'
         ) from error
     return found
-
-
-def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Finite numbers only: JSON has no NaN, and texts are no metrics."""
-    return {
-        key: float(value)
-        for key, value in metrics.items()
-        if isinstance(value, Real) and math.isfinite(value)
-    }
 
 
 def run_name(spec: Any) -> str:

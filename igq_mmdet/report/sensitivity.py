@@ -93,7 +93,7 @@ def ap_table(found: Rows) -> str:
         cells = [row['layer'] or row['part'] or 'nothing', row['kind'] or '']
         for metric in (BOX, MASK):
             value = row['metrics'].get(metric)
-            if value is None:
+            if value is None or metric not in full:
                 cells += ['-', '-']
                 continue
             lost = 100 * (full[metric] - value)

@@ -8,50 +8,49 @@ from typing import Any
 from ..inspection.columns import format_rows
 from ..methods import METHODS
 from .by_field import field_tables, setting_of, where_text
-from .metrics import BOX, MASK
-from .report_differences import difference_text
-
-HEADER = (
-    'setting',
-    'W/A',
-    'groups',
-    'parts',
-    'box AP',
-    'mask AP',
-    'kept box/mask',
-    'MB',
-    'seconds',
+from .metrics import (
+    BOX,
+    MASK,
+    UNDEFINED,
+    figure_rows,
+    kept,
+    main_figures,
+    percent,
+    points,
 )
+from .report_differences import difference_text
 
 
 def result_table(data: Mapping[str, Any]) -> str:
-    """Float and quantized AP side by side.
+    """Float and quantized figures side by side.
 
     Args:
         data (Mapping): A report, see :class:`Report`.
 
     Returns:
         str: One line a setting; AP in percent, ``kept`` is the share of
-        float AP, ``seconds`` calibration and evaluation.
+        float AP, ``seconds`` calibration and evaluation. What evaluators
+        leave without a value is called undefined.
     """
-    rows: list[tuple[str, ...]] = [HEADER]
+    titles = main_figures(data)
+    share = 'kept box/mask' if set(titles) == {BOX, MASK} else 'kept'
+    header = ('setting', 'W/A', 'groups', 'parts')
+    rows: list[tuple[str, ...]] = [
+        (*header, *titles.values(), share, 'MB', 'seconds')
+    ]
     full = data['float']
     if full is not None:
         rows.append(
             (
-                'float',
-                '32/32',
-                '-',
-                '-',
-                _ap(full['metrics'], BOX),
-                _ap(full['metrics'], MASK),
+                *('float', '32/32', '-', '-'),
+                *(percent(full, key) for key in titles),
                 '',
                 f'{full["bytes"] / 1e6:.2f}',
                 f'{full["eval_seconds"]:.1f}',
             )
         )
     for run in data['runs']:
-        rows.append(_row(run, full))
+        rows.append(_row(run, full, titles))
     return format_rows(rows)
 
 
@@ -62,12 +61,16 @@ def result_text(data: Mapping[str, Any]) -> str:
         data (Mapping): A report, see :class:`Report`.
 
     Returns:
-        str: The table of results, means over seeds if settings occur more
-        than once, AP by fields of the images if there is any, differences,
+        str: The table of results, all figures if there are others than one
+        CocoMetric's, means over seeds if settings occur more than once, AP by
+        fields of the images if there is any, differences,
         and lines about allocation and integer execution.
     """
     names = [setting_of(run) for run in data['runs']]
     blocks = [result_table(data)]
+    every = figure_rows(data)
+    if every:
+        blocks.append(format_rows(every))
     if len(set(names)) < len(names):
         blocks.append(seed_table(data))
     blocks += [*field_tables(data), difference_text(data.get('differences'))]
@@ -85,14 +88,14 @@ def runtime_lines(data: Mapping[str, Any]) -> list[str]:
     for run in data['runs']:
         if run.get('runtime') != 'integer':
             continue
-        kept = run['not_integer']
+        simulated = run['not_integer']
         beside = ''
         if data['float'] is not None:
             beside = f', float {data["float"]["eval_seconds"]:.1f} s'
         lines.append(
             f'{run["name"]}: evaluated on integers in '
             f'{run["eval_seconds"]:.1f} s{beside}; layers still simulated: '
-            f'{len(kept)}'
+            f'{len(simulated)}'
         )
     return lines
 
@@ -107,20 +110,22 @@ def seed_table(data: Mapping[str, Any]) -> str:
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for run in data['runs']:
         runs.setdefault(setting_of(run), []).append(run)
+    titles = main_figures(data)
     rows: list[tuple[str, ...]] = [
-        ('setting', 'seeds', 'images', 'box AP', 'mask AP')
+        ('setting', 'seeds', 'images', *titles.values())
     ]
     for name, same in runs.items():
         images = {str(run['calibration']['image_ids']) for run in same}
-        spread = tuple(
-            _spread([100 * run['metrics'].get(key, 0.0) for run in same])
-            for key in (BOX, MASK)
-        )
+        spread = tuple(_spread(same, key) for key in titles)
         rows.append((name, str(len(same)), str(len(images)), *spread))
     return format_rows(rows)
 
 
-def _spread(values: list[float]) -> str:
+def _spread(runs: list[Mapping[str, Any]], key: str) -> str:
+    texts = [percent(run, key) for run in runs]
+    if UNDEFINED in texts or '-' in texts:
+        return UNDEFINED if UNDEFINED in texts else '-'
+    values = [points(key) * run['metrics'][key] for run in runs]
     deviation = stdev(values) if len(values) > 1 else 0.0
     return f'{mean(values):.2f} +- {deviation:.2f}'
 
@@ -151,10 +156,11 @@ def allocation_lines(data: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _row(run: Mapping[str, Any], full: Any) -> tuple[str, ...]:
-    spec, metrics = run['spec'], run['metrics']
+def _row(
+    run: Mapping[str, Any], full: Any, titles: Mapping[str, str]
+) -> tuple[str, ...]:
+    spec = run['spec']
     seconds = run['calibration'].get('seconds', 0.0) + run['eval_seconds']
-    kept = '/'.join(_kept(metrics, full, key) for key in (BOX, MASK))
     groups = '-'
     if METHODS[spec['method']].grouped:
         groups = str(spec['groups'])
@@ -167,19 +173,8 @@ def _row(run: Mapping[str, Any], full: Any) -> tuple[str, ...]:
         f'{spec["w_bits"]}/{spec["a_bits"]}',
         groups,
         parts if isinstance(parts, str) else ','.join(parts),
-        _ap(metrics, BOX),
-        _ap(metrics, MASK),
-        kept,
+        *(percent(run, key) for key in titles),
+        '/'.join(kept(run, full, key) for key in titles),
         f'{run["bytes"] / 1e6:.2f}',
         f'{seconds:.1f}',
     )
-
-
-def _ap(metrics: Mapping[str, float], key: str) -> str:
-    return f'{100 * metrics[key]:.2f}' if key in metrics else '-'
-
-
-def _kept(metrics: Mapping[str, float], full: Any, key: str) -> str:
-    if full is None or not full['metrics'].get(key) or key not in metrics:
-        return '-'
-    return f'{100 * metrics[key] / full["metrics"][key]:.1f}%'

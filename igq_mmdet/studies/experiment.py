@@ -17,6 +17,8 @@ from ..allocation.allocation import Allocation
 from ..detection.calibration.agreement import AgreementHook
 from ..detection.calibration.calibration_forward import calibration_forward
 from ..detection.calibration.rank_calibration import RankCalibration
+from ..detection.checks.belongs_together import classes_of
+from ..detection.checks.metric_trial import try_metrics
 from ..detection.data.calib_config import calibration_set
 from ..detection.data.calibration_set import CalibrationSet
 from ..detection.data.images_named import worker_errors
@@ -85,6 +87,7 @@ class Experiment:
         self.config = config
         self.detector = inner_detector(self.runner.model)
         check_classes(self.detector, self.evaluation)
+        try_metrics(self.runner.test_loop)
         by = report_ap_by(self.runner.test_evaluator, config)
         self.report = Report(subject(config, self.evaluation, by))
         self.integer = False
@@ -121,7 +124,8 @@ class Experiment:
         Args:
             filename (str): See :func:`load_float_checkpoint`.
         """
-        load_float_checkpoint(self.detector, filename)
+        classes = classes_of(self.evaluation)
+        load_float_checkpoint(self.detector, filename, classes)
 
     def images(
         self,

@@ -16,6 +16,7 @@ from ..detection.calibration.predictions import predictor
 from ..detection.calibration.ptq import DetectorCalibration
 from ..errors import SpecError
 from ..files.results_file import ResultsFile, digest
+from ..report.metrics import defined
 from ..spec import QuantSpec
 from .experiment import Experiment
 
@@ -107,14 +108,11 @@ def ap_alone(
         name = ' '.join(text for text in (part, layer, kind) if text)
         if name not in results:
             with only(qmodel, chosen):
-                metrics, _ = experiment.evaluate(qmodel, name or 'float')
+                found_here, _ = experiment.evaluate(qmodel, name or 'float')
+                metrics, _ = defined(found_here)
             results.add(
                 name,
-                {
-                    key: float(metrics[key])
-                    for key in METRICS
-                    if key in metrics
-                },
+                {key: metrics[key] for key in METRICS if key in metrics},
             )
         found.append(
             {

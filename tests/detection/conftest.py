@@ -8,12 +8,13 @@ import pytest
 from igq_mmdet import QuantSpec
 
 from ..conftest import ROOT
+from ..few import few
 from ..tools.conftest import plain_configs  # noqa: F401
 
 CONFIG = 'configs/demo/mask-rcnn_swin-mini_demo.py'
 FLOAT = 'demo/swin_mini_mask_rcnn.safetensors'
 FIELDS = dict(w_bits=4, a_bits=4, groups=12)
-FEW = 'test_dataloader.dataset.indices=8'
+FEW = few(8)
 
 
 @pytest.fixture(scope='package', autouse=True)
@@ -31,8 +32,9 @@ def few_images():
     from igq_mmdet.detection.models.config import load_config
 
     def make(*options, filename=CONFIG):
-        config = load_config(filename, [FEW, *options])
+        config = load_config(filename, [*FEW, *options])
         config.val_dataloader = config.test_dataloader
+        config.val_evaluator = config.test_evaluator
         config.log_level = 'ERROR'
         return config
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ..few import few
 from ..tools.conftest import plain_configs  # noqa: F401
 from .not_here import ELSEWHERE, MISSING
 from .pages import PAGES, ROOT, commands
@@ -19,7 +20,7 @@ pytest.importorskip('mmdet')
 
 CONFIG = 'configs/demo/mask-rcnn_swin-mini_demo.py'
 CHECKPOINT = 'demo/swin_mini_mask_rcnn.safetensors'
-FEW = ['--cfg-options', 'test_dataloader.dataset.indices=2']
+FEW = ['--cfg-options', *few(2)]
 
 # The same command on two pages is run once.
 ALL: dict[str, str] = {}

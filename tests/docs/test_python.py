@@ -11,6 +11,7 @@ import torch
 
 import igq_mmdet as igq
 
+from ..few import few
 from .pages import ROOT, python_blocks
 
 
@@ -104,7 +105,7 @@ def test_hook_with_the_stock_test_tool(page, tmp_path):
             '--work-dir',
             str(work),
             '--cfg-options',
-            'test_dataloader.dataset.indices=2',
+            *few(2),
         ],
         cwd=ROOT,
         env={**os.environ, 'PYTHONPATH': str(ROOT)},

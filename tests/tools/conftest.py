@@ -9,9 +9,10 @@ import pytest
 
 from ..browser import chromium  # noqa: F401
 from ..conftest import ROOT
+from ..few import few
 from ..report.compare.conftest import quantized, write  # noqa: F401
 
-FEW = 'test_dataloader.dataset.indices=8'
+FEW = few(8)
 
 
 @pytest.fixture(scope='package', autouse=True)
@@ -45,7 +46,7 @@ def ptq(tool, tmp_path, monkeypatch, capfd):
     def run(*args, options=()):
         report = tmp_path / 'work/igq_report.json'
         argv = [*args, '--work-dir', str(report.parent)]
-        argv += ['--cfg-options', FEW, *options]
+        argv += ['--cfg-options', *FEW, *options]
         with warnings.catch_warnings():
             # mmengine's, that a Runner was built in this process before
             warnings.simplefilter('ignore')

@@ -8,9 +8,10 @@ import pytest
 
 from ..browser import keep_screenshots, opened
 from ..conftest import ROOT
+from ..few import few
 
 IGQ = dict(w_bits=4, a_bits=4, groups=3)
-TWO = 'test_dataloader.dataset.indices=2'
+TWO = few(2)
 NAMES = ['compare.csv', 'compare.html', 'compare.md']
 
 
@@ -117,7 +118,7 @@ def test_three_runs_of_the_demo(
         with warnings.catch_warnings():
             # mmengine's, that a Runner was built in this process before
             warnings.simplefilter('ignore')
-            assert tool.main([*args, '--cfg-options', TWO]) == 0
+            assert tool.main([*args, '--cfg-options', *TWO]) == 0
     out = tmp_path / 'out'
     folders = [str(tmp_path / name) for name in three]
     argv = [*folders, '--out', str(out), '--images', '2', '--quiet']

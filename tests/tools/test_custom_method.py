@@ -7,10 +7,11 @@ import pytest
 pytest.importorskip('mmdet')
 
 from ..conftest import ROOT
+from ..few import few
 
 DEMO = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
 WEIGHTS = ROOT / 'demo/swin_mini_mask_rcnn.safetensors'
-TWO = 'test_dataloader.dataset.indices=2'
+TWO = few(2)
 
 
 def compare(*args):
@@ -38,7 +39,7 @@ def test_config_names_the_file(own_files, ptq, tmp_path, capfd):
         'backbone.stages.0*',
         '--dashboards',
         'local',
-        options=[TWO],
+        options=TWO,
     )
     assert done.status == 0, done.err
     names = [run['name'] for run in done.report['runs']]
@@ -74,12 +75,12 @@ def test_option_names_the_file(own_files, ptq, tmp_path):
         '--save',
         saved,
         *few,
-        options=[TWO],
+        options=TWO,
     )
     assert made.status == 0, made.err
     (run,) = made.report['runs']
     assert run['name'] == 'mine:8+by_max W4A4'
-    again = ptq(*own, '--load', saved, '--skip-float', options=[TWO])
+    again = ptq(*own, '--load', saved, '--skip-float', options=TWO)
     assert again.status == 0, again.err
     assert again.report['runs'][0]['metrics'] == run['metrics']
 

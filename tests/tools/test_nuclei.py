@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip('mmdet')
 
 from ..conftest import ROOT
+from ..few import annotations, judged_by
 
 CONFIG = 'configs/nuclei/mask-rcnn_swin-mini_nuclei.py'
 KINDS = ('fluorescence', 'stained tissue')
@@ -122,9 +123,9 @@ def test_results_of_other_images(ptq, few, tmp_path):
     """What was kept of other images is not gone on with."""
     args = (CONFIG, '--groups', 4, '--skip-sqnr', '--quiet')
     args += ('--calib-where', 'kind=fluorescence', '--skip-float')
-    one = 'test_dataloader.dataset.indices=1'
-    assert ptq(*args, options=[*few, one]).status == 0
-    two = 'test_dataloader.dataset.indices=2'
-    done = ptq(*args, '--resume', options=[*few, two])
+    listed = ROOT / 'demo/nuclei/instances_test.json'
+    one, two = (judged_by(annotations(count, listed)) for count in (1, 2))
+    assert ptq(*args, options=[*few, *one]).status == 0
+    done = ptq(*args, '--resume', options=[*few, *two])
     assert done.status == 1 and done.err.count('\n') == 1
     assert 'the evaluated images changed' in done.err

@@ -15,10 +15,11 @@ from safetensors import safe_open
 import igq_mmdet as igq
 
 from ..conftest import ROOT
+from ..few import few
 from ..jobs.real_processes import environment
 from .conftest import FEW
 
-TWO = 'test_dataloader.dataset.indices=2'
+TWO = few(2)
 BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
 
 
@@ -29,7 +30,7 @@ def saved(tmp_path_factory):
     path = folder / 'q.safetensors'
     done = subprocess.run(
         [sys.executable, 'tools/ptq_coco.py', '--save', path]
-        + ['--work-dir', folder / 'work', '--cfg-options', FEW],
+        + ['--work-dir', folder / 'work', '--cfg-options', *FEW],
         cwd=ROOT,
         env=environment(),
         capture_output=True,
@@ -134,7 +135,7 @@ def test_hook_and_wrapper_give_the_same_ap(saved, tmp_path, monkeypatch):
     preset = 'configs/demo/mask-rcnn_swin-mini_demo_w4a4_g12.py'
     metrics = []
     for kind in ('hook', 'wrapper'):
-        config = load_config(preset, [FEW])
+        config = load_config(preset, FEW)
         config.work_dir = str(tmp_path / kind)
         config.log_level = 'ERROR'
         config.load_from = 'demo/swin_mini_mask_rcnn.safetensors'
@@ -160,7 +161,7 @@ def test_same_seed_same_numbers(saved, ptq):
 
 def test_compare(ptq):
     names = 'layerwise,igq:8,upper_bound'
-    done = ptq('--compare', names, '--skip-float', options=[TWO])
+    done = ptq('--compare', names, '--skip-float', options=TWO)
     assert done.status == 0
     runs = done.report['runs']
     names = ['layerwise W4A4', 'igq:8 W4A4', 'upper_bound W4A4']
@@ -174,7 +175,7 @@ def test_parts_and_patterns(ptq):
         *('--parts', 'neck,rpn', '--exclude', 'rpn_head.rpn_cls'),
         *('--w-bits', 8, '--a-bits', 6, '--method', 'layerwise', '--quiet'),
         '--no-predictions',
-        options=[TWO],
+        options=TWO,
     )
     (run,) = done.report['runs']
     assert set(run['parts']) == {'neck', 'rpn'}
@@ -190,7 +191,7 @@ def test_parts_and_patterns(ptq):
 
 def test_nothing_detected_is_ap_0(ptq):
     none = 'model.test_cfg.rcnn.score_thr=1.1'
-    done = ptq('--groups', 4, '--quiet', options=[TWO, none])
+    done = ptq('--groups', 4, '--quiet', options=[*TWO, none])
     assert done.status == 0
     (run,) = done.report['runs']
     assert run['metrics'][BOX] == run['metrics'][MASK] == 0
@@ -216,11 +217,11 @@ def test_saved_before_evaluation(tool, ptq, tmp_path, monkeypatch):
 def test_calibrating_on_evaluation_images(ptq):
     options = ['calib_dataset.ann_file=instances_eval.json']
     options += ['calib_dataset.indices=2']
-    done = ptq('--groups', 12, options=[*options, TWO])
+    done = ptq('--groups', 12, options=[*options, *TWO])
     assert done.status == 1 and '--calib-on-eval' in done.err
     done = ptq(
         *('--groups', 12, '--skip-float', '--calib-on-eval'),
-        options=[*options, TWO],
+        options=[*options, *TWO],
     )
     calibration = done.report['runs'][0]['calibration']
     assert calibration['evaluation_images'] == calibration['image_ids']
@@ -257,7 +258,8 @@ def test_metadata(saved):
 def test_settings(args, names, tool):
     from igq_mmdet.report import run_name
 
-    specs = tool.settings(tool.parse_args(args))
+    parsed = tool.parse_args(args)
+    specs = tool.settings(parsed, demo=parsed.config is None)
     assert [run_name(spec) for spec in specs] == names
 
 

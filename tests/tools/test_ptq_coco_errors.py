@@ -12,6 +12,8 @@ pytest.importorskip('mmdet')
 import torch
 from safetensors.torch import load_file, save_file
 
+from ..few import annotations, judged_by
+
 CONFIG = 'configs/demo/mask-rcnn_swin-mini_demo.py'
 FLOAT = 'demo/swin_mini_mask_rcnn.safetensors'
 
@@ -42,14 +44,13 @@ def demo(tmp_path):
     """A copy of the demo's data that may be damaged, as options."""
     folder = tmp_path / 'demo'
     shutil.copytree('demo/images', folder / 'images')
-    for name in ('eval', 'calib'):
-        shutil.copy(f'demo/instances_{name}.json', folder)
+    shutil.copy('demo/instances_calib.json', folder)
+    listed = shutil.copy(annotations(8), folder / 'instances_eval.json')
     options = [
         f'{part}.data_root={folder}/'
         for part in ('test_dataloader.dataset', 'calib_dataset')
     ]
-    options.append(f'test_evaluator.ann_file={folder}/instances_eval.json')
-    return folder, options
+    return folder, [*options, *judged_by(listed)]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +108,6 @@ def test_every_seed_is_drawn_before_evaluation(refused):
         ('test_evaluator.ann_file=x.json', 'test_evaluator: x.json'),
         ('test_dataloader.dataset.ann_file=x.json', 'demo/x.json is not'),
         ('calib_dataset.ann_file=x.json', 'demo/x.json is not there'),
-        # not even the best proposal is large enough: no RoI at all
-        ('model.test_cfg.rpn.min_bbox_size=9999', 'saw no data during'),
     ],
 )
 def test_configs(option, text, refused):
@@ -163,7 +162,6 @@ def test_evaluation_image_that_does_not_decode(workers, ptq, demo, tmp_path):
     (folder / 'images' / name).write_text('no picture')
     path = tmp_path / 'q.safetensors'
     options += [f'test_dataloader.num_workers={workers}']
-    options += ['test_dataloader.dataset.indices=2']
     done = ptq('--save', path, '--skip-float', '--quiet', options=options)
     assert done.status == 1 and done.report is None
     assert done.err.count('\n') == 1

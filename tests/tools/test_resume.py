@@ -24,7 +24,7 @@ IMAGES = 3 * 8  # of float and two settings
 def command(work_dir, *args):
     return subprocess.Popen(
         [sys.executable, 'tools/ptq_coco.py', '--compare', SETTINGS]
-        + ['--work-dir', work_dir, *args, '--cfg-options', FEW],
+        + ['--work-dir', work_dir, *args, '--cfg-options', *FEW],
         cwd=ROOT,
         env=os.environ | {'PYTHONPATH': str(ROOT)},
         stdout=subprocess.PIPE,

@@ -27,7 +27,7 @@ def sensitivity(tmp_path, monkeypatch, capfd):
         with warnings.catch_warnings():
             # mmengine's, that a Runner was built in this process before
             warnings.simplefilter('ignore')
-            status = module.main([*argv, '--cfg-options', FEW])
+            status = module.main([*argv, '--cfg-options', *FEW])
         return status, *capfd.readouterr()
 
     return run

@@ -1,5 +1,5 @@
 """What AP is measured on and how.
 
-Imports: detection.data, errors, registry, report, report.compare,
-report.differences.
+Imports: detection.checks, detection.data, errors, registry, report,
+report.compare, report.differences.
 """

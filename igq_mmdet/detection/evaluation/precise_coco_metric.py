@@ -10,6 +10,7 @@ from mmdet.evaluation.metrics import coco_metric
 from mmdet.evaluation.metrics.coco_metric import CocoMetric
 from mmengine.evaluator import Evaluator
 
+from ...errors import SpecError
 from ...registry import METRICS
 from ...report.differences import Matches, average_precision
 
@@ -22,17 +23,6 @@ STATS = {
     'mAP_m': 4,
     'mAP_l': 5,
 }
-
-
-def report_unrounded(evaluator: Evaluator) -> None:
-    """Turns the CocoMetrics of a config into precise ones, in place.
-
-    Args:
-        evaluator (Evaluator): Of a test or validation loop.
-    """
-    for metric in evaluator.metrics:
-        if type(metric) is CocoMetric:
-            metric.__class__ = PreciseCocoMetric
 
 
 def keep_matches(evaluator: Evaluator) -> None:
@@ -82,6 +72,24 @@ class PreciseCocoMetric(CocoMetric):
     by: Mapping[str, Mapping[Any, str]] = MappingProxyType({})
     keep_matches = False
     matches: Mapping[str, Matches] = MappingProxyType({})
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        """See ``CocoMetric.process``.
+
+        Raises:
+            SpecError: The detector does not predict what is to be judged,
+                which would otherwise show after the last image.
+        """
+        for sample in data_samples:
+            found = sample.get('pred_instances')
+            lacks = 'instances' if found is None else 'masks'
+            if found is None or 'segm' in self.metrics and lacks not in found:
+                raise SpecError(
+                    f'test_evaluator: metric={self.metrics} of CocoMetric, '
+                    f'but the detector predicts no {lacks}; leave out what '
+                    'it does not predict'
+                )
+        super().process(data_batch, data_samples)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Computes metrics from processed results.

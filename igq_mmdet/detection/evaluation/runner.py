@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from ...errors import IGQError, SpecError
 from ..data.images_named import name_images
-from .precise_coco_metric import report_unrounded
+from .unrounded import report_unrounded
 
 
 def prepare_config(config: Config, work_dir: str) -> None:

@@ -1,4 +1,4 @@
 """Float checkpoints and the detector inside its wrappers.
 
-Imports: errors, files, openmmlab, version.
+Imports: detection.data, errors, files, openmmlab, version.
 """

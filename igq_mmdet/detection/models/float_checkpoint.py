@@ -3,7 +3,7 @@
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from unittest import mock
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ...errors import CheckpointError
 from ...openmmlab.quantized_models import QUANTIZED
 from ...openmmlab.safetensors_files import float32
+from ..data.class_order import check_class_order, recorded_classes
 
 # Of torch.load: also where all of pickle is asked for.
 WEIGHTS_ONLY = {
@@ -51,6 +52,11 @@ def read_float_checkpoint(filename: str) -> dict[str, Tensor]:
         CheckpointError: Missing, damaged, quantized, or holds objects
             other than weights and mmengine's log buffers.
     """
+    return _read(filename)[0]
+
+
+def _read(filename: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Weights, and the classes they were trained for if the file says so."""
     if '://' not in filename and not os.path.isfile(filename):
         raise CheckpointError(
             f'{filename}: no such checkpoint; download it or fix the path'
@@ -76,25 +82,29 @@ def read_float_checkpoint(filename: str) -> dict[str, Tensor]:
     ):
         raise CheckpointError(f'{filename}: holds no state dict of tensors')
     prefix = 'module.'
-    return float32(
-        OrderedDict(
-            (key.removeprefix(prefix), value) for key, value in state.items()
-        )
+    weights = OrderedDict(
+        (key.removeprefix(prefix), value) for key, value in state.items()
     )
+    return float32(weights), recorded_classes(content)
 
 
-def load_float_checkpoint(model: nn.Module, filename: str) -> None:
+def load_float_checkpoint(
+    model: nn.Module, filename: str, classes: Sequence[str] = ()
+) -> None:
     """Loads float weights into a detector and checks that they fit.
 
     Args:
         model (nn.Module): A float detector; it is changed.
         filename (str): See :func:`read_float_checkpoint`.
+        classes (Sequence[str]): What it is evaluated on, by label. Defaults
+            to nothing, which fits anything.
 
     Raises:
-        CheckpointError: The file is for another architecture; names the
-            first keys that do not fit.
+        CheckpointError: The file is for another architecture, and names the
+            first keys that do not fit; or for classes in another order.
     """
-    state = read_float_checkpoint(filename)
+    state, trained = _read(filename)
+    check_class_order(filename, trained, classes)
     problem = misfit(model, state)
     if problem:
         raise CheckpointError(f'{filename}: {problem}')

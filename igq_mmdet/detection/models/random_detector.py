@@ -14,12 +14,15 @@ from torch import Tensor, nn
 
 
 def random_detector(
-    config: str, options: Mapping[str, Any] | None = None, seed: int = 0
+    config: str | Config,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
 ) -> nn.Module:
     """Builds a detector without loading or downloading any weights.
 
     Args:
-        config (str): An mmdet config, ``mmdet::...`` or a path.
+        config (str | Config): An mmdet config, ``mmdet::...``, a path, or
+            read already; the options are then applied to it.
         options (Mapping, optional): Changes of ``model`` by dotted key.
         seed (int): Seed of the weights. Defaults to 0.
 
@@ -27,7 +30,10 @@ def random_detector(
         nn.Module: In evaluation mode.
     """
     init_default_scope('mmdet')
-    loaded = get_config(config) if '::' in config else Config.fromfile(config)
+    loaded = config
+    if isinstance(loaded, str):
+        is_name = '::' in loaded
+        loaded = get_config(loaded) if is_name else Config.fromfile(loaded)
     loaded.merge_from_dict(
         {f'model.{key}': value for key, value in (options or {}).items()}
     )
@@ -112,8 +118,10 @@ def detections(detector: Any, batch: Mapping[str, Any]) -> list[Tensor]:
         results = detector.test_step(copy.deepcopy(batch))
     found: list[Tensor] = []
     for result in results:
-        values = result.pred_instances.to_dict()
-        found += [values[key] for key in sorted(values)]
+        for name in sorted(result.keys()):  # instances, a panoptic map
+            if name.startswith('pred_'):
+                values = result.get(name).to_dict()
+                found += [values[key] for key in sorted(values)]
     return found
 
 

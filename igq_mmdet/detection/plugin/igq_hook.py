@@ -28,12 +28,14 @@ from ..calibration.agreement import check_agreement
 from ..calibration.allocate import allocation_options
 from ..calibration.rank_calibration import RankCalibration
 from ..data.calib_config import FIELDS, calibrates_in_parallel, calibration_set
+from ..data.class_order import recorded_classes
 from ..data.images_named import name_images
 from ..evaluation.ap_by import report_ap_by
 from ..evaluation.class_check import check_classes
 from ..evaluation.evaluate_float import evaluate_float
-from ..evaluation.precise_coco_metric import report_unrounded
+from ..evaluation.evaluation_set import check_loop
 from ..evaluation.subject import subject
+from ..evaluation.unrounded import report_unrounded
 from ..kept.calibrated_models import CalibratedModels
 from ..kept.kept_evaluation import KeptEvaluation
 from ..kept.kept_run import KeptRun
@@ -147,6 +149,8 @@ class IGQHook(Hook):
         self._allocation: dict[str, Any] | None = None
         self._subject: dict[str, Any] = {}
         self._started = 0.0
+        self._checked: Any = None  # a loop whose data belong together
+        self._trained: Any = ()  # a checkpoint and its classes
 
     def after_load_checkpoint(
         self, runner: Runner, checkpoint: dict[str, Any]
@@ -155,6 +159,7 @@ class IGQHook(Hook):
         model = inner_detector(runner.model)
         loaded = checkpoint.get(QUANTIZED)
         if loaded is None:
+            self._trained = runner._load_from, recorded_classes(checkpoint)
             state = checkpoint.get('state_dict', checkpoint)
             prefix = 'module.'  # mmengine strips it as well
             self._misfit = misfit(
@@ -173,6 +178,7 @@ class IGQHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Training may start from a checkpoint that fits in part."""
         self._misfit = None
+        self._trained = ()
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Puts the quantized copy in place."""
@@ -209,6 +215,10 @@ class IGQHook(Hook):
         self._subject = subject(runner.cfg, loop.dataloader.dataset, by)
         self._float = inner_detector(runner.model)
         check_classes(self._float, loop.dataloader.dataset)
+        if loop is not self._checked:  # once, not after every epoch
+            which = 'test_dataloader' if testing else 'val_dataloader'
+            check_loop(loop, runner.cfg, which, self._trained)
+            self._checked = loop
         if self.evaluate_float:
             self._float_entry = evaluate_float(runner, loop, self._float)
         evaluation, kept = loop.dataloader.dataset, None

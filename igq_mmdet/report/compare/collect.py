@@ -11,7 +11,7 @@ from ...errors import DataError, IGQError
 from ...spec import QuantSpec
 from ..by_field import KEY
 from ..differences import ImageValues, unpack_hits
-from ..metrics import METRICS
+from ..metrics import MAIN, METRICS, bare, points
 from ..report import READING, SCHEMA, run_name
 from .cohort import Cohort, Run
 
@@ -279,6 +279,10 @@ def _percent(metrics: Mapping[str, Any]) -> dict[str, float]:
     for key in metrics:
         if key in ('top1', 'top5'):
             found[key] = _number(metrics, key)
-        elif key.endswith('mAP') or KEY.fullmatch(key):
+        elif KEY.fullmatch(key):
             found[key] = 100 * _number(metrics, key)
+        elif bare(key) in MAIN or key.endswith('mAP'):
+            value = _number(metrics, key)
+            if value != -1:  # undefined, in reports of earlier versions
+                found[key] = points(key) * value
     return found

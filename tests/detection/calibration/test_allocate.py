@@ -214,7 +214,7 @@ def command(work_dir):
         [sys.executable, 'tools/ptq_coco.py', '--allocate', '--skip-float']
         + ['--candidates', '4,8,12', '--groups', '8', '--quiet']
         + ['--include', 'backbone.stages.[23].*', 'roi_head.bbox_head.*']
-        + ['--work-dir', str(work_dir), '--cfg-options', FEW],
+        + ['--work-dir', str(work_dir), '--cfg-options', *FEW],
         cwd=ROOT,
         env=os.environ | {'PYTHONPATH': str(ROOT)},
         stdout=subprocess.PIPE,

@@ -14,6 +14,8 @@ from igq_mmdet.detection.data.images_named import naming
 from igq_mmdet.errors import DataError, SpecError
 from igq_mmdet.studies.experiment import Experiment
 
+from ...few import annotations, judged_by
+
 ID, NAME = 30, '000000000030.jpg'
 
 
@@ -21,12 +23,11 @@ ID, NAME = 30, '000000000030.jpg'
 def demo(few_images, tmp_path):
     """The config on a copy that may be changed; an experiment of it."""
     shutil.copytree('demo/images', tmp_path / 'images')
-    shutil.copy('demo/instances_eval.json', tmp_path)
+    listed = shutil.copy(annotations(2), tmp_path / 'instances_eval.json')
 
     def make(*options, change=None):
-        config = few_images('test_dataloader.dataset.indices=2', *options)
+        config = few_images(*judged_by(listed), *options)
         config.test_dataloader.dataset.data_root = str(tmp_path)
-        config.test_evaluator.ann_file = str(tmp_path / 'instances_eval.json')
         if change is not None:
             change(config)
         return Experiment(config, str(tmp_path / 'work'), quiet=True)

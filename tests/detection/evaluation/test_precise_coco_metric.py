@@ -18,8 +18,8 @@ from igq_mmdet.detection.evaluation.precise_coco_metric import (
     PreciseCocoMetric,
     keep_matches,
     kept_matches,
-    report_unrounded,
 )
+from igq_mmdet.detection.evaluation.unrounded import report_unrounded
 from igq_mmdet.report.differences import average_precision
 
 from ...conftest import ROOT

@@ -9,6 +9,8 @@ pytest.importorskip('mmdet')
 from igq_mmdet.detection.evaluation.evaluation_set import evaluation_set
 from igq_mmdet.detection.evaluation.subject import subject
 
+from ...few import few
+
 
 @pytest.fixture(scope='module')
 def found(few_images):
@@ -32,13 +34,13 @@ def test_names_detector_and_images(found, experiment):
 @pytest.mark.parametrize(
     'option, field',
     [
-        ('model.neck.num_outs=6', 'model'),
-        ('test_dataloader.dataset.indices=7', 'data'),
-        ('test_dataloader.dataset.pipeline.1.scale=(128,128)', 'data'),
+        (['model.neck.num_outs=6'], 'model'),
+        (few(7), 'data'),
+        (['test_dataloader.dataset.pipeline.1.scale=(128,128)'], 'data'),
     ],
 )
 def test_what_differs_shows(found, option, field):
-    one, other = found(), found(option)
+    one, other = found(), found(*option)
     assert one[field] != other[field]
     kept = {'model', 'data'} - {field}
     assert [one[name] for name in kept] == [other[name] for name in kept]

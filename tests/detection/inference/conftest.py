@@ -8,6 +8,7 @@ import pytest
 from igq_mmdet import QuantSpec
 
 from ...conftest import ROOT
+from ...few import annotations
 from ..conftest import CONFIG, FIELDS, FLOAT
 
 DEMO = ROOT / CONFIG
@@ -32,17 +33,16 @@ test_dataloader = dict(
     dataset=dict(
         type='CocoDataset',
         data_root='demo/',
-        ann_file='instances_eval.json',
+        ann_file='{listed}',
         data_prefix=dict(img='images/'),
         pipeline=pipeline,
         test_mode=True,
-        indices=2,
     ),
 )
 test_evaluator = dict(
     _delete_=True,
     type='CocoMetric',
-    ann_file='demo/instances_eval.json',
+    ann_file='{listed}',
     metric='bbox',
 )
 calib_dataset = dict(
@@ -136,7 +136,9 @@ def make_case(tmp_path_factory):
             made[name] = SimpleNamespace(**vars(other) | {'config': config})
             return made[name]
         base, smaller = PRESETS.get(name, (DEMO, RCNN))
-        config.write_text(SMALL.format(base=base) + smaller)
+        config.write_text(
+            SMALL.format(base=base, listed=annotations(2)) + smaller
+        )
         spec = QuantSpec.from_dict(FIELDS)
         loaded = load_config(str(config))
         loaded.dump(config)  # mmdet:: takes mmengine seconds to look up

@@ -15,6 +15,7 @@ from igq_mmdet.jobs.interruption import Interrupted
 from igq_mmdet.report.differences import average_precision
 from igq_mmdet.report.predictions import FOLDER, read_predictions
 
+from ...few import few
 from ..conftest import FLOAT
 
 NAME = 'igq:12 W4A4'
@@ -174,15 +175,15 @@ def test_another_model_is_refused_and_replaced(
 @pytest.mark.parametrize(
     ('option', 'reason'),
     [
-        ('test_dataloader.batch_size=2', 'how images are read and batched'),
-        ('test_dataloader.dataset.indices=7', 'the evaluated images'),
-        ('model.test_cfg.rcnn.score_thr=0.2', "the config's model"),
+        (['test_dataloader.batch_size=2'], 'how images are read and batched'),
+        (few(7), 'the evaluated images'),
+        (['model.test_cfg.rcnn.score_thr=0.2'], "the config's model"),
     ],
 )
 def test_another_config_is_refused(own, evaluate, option, reason):
     experiment = own()
     evaluate(experiment, experiment.detector, False, 1, 'float')
-    other = own(option)
+    other = own(*option)
     with pytest.raises(DataError, match=f'{reason} changed'):
         evaluate(other, other.detector, True, 1, 'float')
 

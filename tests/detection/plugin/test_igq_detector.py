@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from igq_mmdet.errors import CheckpointError, DataError, SpecError
 
+from ...few import few
 from ..conftest import FIELDS, FLOAT
 
 
@@ -61,12 +62,12 @@ def test_refuses_another_architecture(kind, few_images, calibrated, tmp_path):
 
 
 def test_calibrating_on_evaluation_images(few_images, tmp_path):
-    config = few_images('test_dataloader.dataset.indices=2')
+    config = few_images(*few(2))
     calib = dict(dataset=config.test_dataloader.dataset.copy())
     runner = build(config, tmp_path, FLOAT, spec=FIELDS, calib=calib)
     with pytest.raises(DataError, match='allow_evaluation=True'):
         runner.test()
-    config = few_images('test_dataloader.dataset.indices=2')
+    config = few_images(*few(2))
     calib['allow_evaluation'] = True
     runner = build(config, tmp_path, FLOAT, spec=FIELDS, calib=calib)
     assert 'coco/bbox_mAP' in runner.test()

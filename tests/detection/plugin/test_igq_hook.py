@@ -19,6 +19,7 @@ from igq_mmdet.detection.models.inner_detector import inner_detector
 from igq_mmdet.errors import CheckpointError, DataError, SpecError
 
 from ...conftest import ROOT
+from ...few import few
 from ...jobs.real_processes import environment
 from ..conftest import CONFIG, FEW, FIELDS, FLOAT
 
@@ -57,7 +58,7 @@ def same_state(model, state):
 def test_stock_test_script(kind, calibrated, tmp_path):
     checkpoint = FLOAT if kind == 'float' else calibrated.path
     subprocess.run(
-        [sys.executable, STOCK, PRESET, checkpoint, '--cfg-options', FEW]
+        [sys.executable, STOCK, PRESET, checkpoint, '--cfg-options', *FEW]
         + [f'work_dir={tmp_path}'],
         cwd=ROOT,
         env=environment(),
@@ -136,7 +137,7 @@ def test_training_with_ema(few_images, tmp_path):
         'train_dataloader.batch_size=2',
         'train_cfg.max_iters=4',
         'train_cfg.val_interval=2',
-        'test_dataloader.dataset.indices=2',
+        *few(2),
         # scores of two iterations are low, and NMS of them slow
         'model.test_cfg.rcnn.score_thr=0.5',
         filename=CONFIG.replace('demo.py', 'demo_stage1.py'),
@@ -228,7 +229,7 @@ def test_refuses_calib(calib, error, text, few_images, tmp_path):
 
 
 def test_calibrating_on_evaluation_images(few_images, tmp_path):
-    config = few_images('test_dataloader.dataset.indices=2')
+    config = few_images(*few(2))
     calib = dict(dataset=config.test_dataloader.dataset.copy())
     runner = build(config, tmp_path, hook(spec=FIELDS, calib=calib))
     with pytest.raises(DataError, match='allow_evaluation'):

@@ -18,9 +18,10 @@ from igq_mmdet.report.dashboards.table import dashboard_table, everything
 
 from ...detection.conftest import CONFIG, FIELDS, FLOAT
 from ...detection.plugin.test_igq_hook import build, hook, report_of
+from ...few import few
 
 BOX = 'coco/bbox_mAP'
-TWO = 'test_dataloader.dataset.indices=2'
+TWO = few(2)
 
 
 @pytest.fixture(scope='module')
@@ -33,7 +34,7 @@ def settings(few_images, tmp_path_factory):
         patch.delenv('WANDB_MODE', raising=False)
         patch.delenv('MLFLOW_ALLOW_FILE_STORE', raising=False)
         experiment = Experiment(
-            few_images(TWO), str(folder), quiet=True, dashboards=[*READERS]
+            few_images(*TWO), str(folder), quiet=True, dashboards=[*READERS]
         )
         experiment.load_float(FLOAT)
         specs = [
@@ -129,7 +130,7 @@ def with_backends(few_images):
     """The demo's config with a visualizer of several backends."""
 
     def make(folder, *options, filename=CONFIG):
-        config = few_images(TWO, *options, filename=filename)
+        config = few_images(*TWO, *options, filename=filename)
         config.visualizer = dict(
             type='DetLocalVisualizer',
             name=str(folder),  # mmengine hands out one a name

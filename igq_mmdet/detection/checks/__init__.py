@@ -1,0 +1,4 @@
+"""Whether dataset, metrics, classes and detector belong together.
+
+Imports: detection.data, errors.
+"""
