@@ -5,6 +5,8 @@ _base_ = [
     'mmdet::_base_/default_runtime.py',
 ]
 load_from = 'demo/swin_mini_mask_rcnn.safetensors'
+# lets mmdet's own tools read the weights, which are safetensors
+custom_imports = dict(imports=['igq_mmdet'], allow_failed_imports=False)
 data_root = 'demo/'
 image_size = (256, 256)
 

@@ -40,6 +40,7 @@ WORDS = {
     'DIR': 'work_dirs/own',
     '128': '8',  # the demo's calibration images are eight
     'tensorboard,mlflow': 'tensorboard,mlflow,wandb,local',
+    'demo/images': 'demo/images/000000000030.jpg',
 }
 SEEDS = {'2', '4', '7', '11'}  # two of them do
 
