@@ -1,5 +1,4 @@
-# Training of the nuclei's detector, first stage: from scratch.
-# demo/train_nuclei.py runs both.
+# Training of the nuclei's detector from scratch: demo/train_nuclei.py.
 _base_ = './mask-rcnn_swin-mini_nuclei.py'
 load_from = None
 iters = 2400

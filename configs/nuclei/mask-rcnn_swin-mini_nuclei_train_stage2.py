@@ -1,5 +1,6 @@
-# Second stage: a warm restart from the first one's weights, with other
-# random numbers. demo/train_nuclei.py runs both.
+# A second stage: a warm restart from the first one's weights, with other
+# random numbers (demo/train_nuclei.py --stage2). The shipped weights are the
+# first one's.
 _base_ = './mask-rcnn_swin-mini_nuclei_train.py'
 iters = 1400
 train_cfg = dict(max_iters=iters, val_interval=700)
