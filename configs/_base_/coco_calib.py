@@ -1,3 +1,4 @@
+custom_imports = dict(imports=['igq_mmdet'], allow_failed_imports=False)
 # Calibration images of the COCO presets: train2017 through the test pipeline.
 # Annotations only list the images; no box is read.
 calib_dataset = dict(

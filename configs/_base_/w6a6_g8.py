@@ -1,4 +1,3 @@
-custom_imports = dict(imports=['igq_mmdet'], allow_failed_imports=False)
 custom_hooks = [
     dict(
         type='igq_mmdet.IGQHook',

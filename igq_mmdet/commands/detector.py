@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # need mmdet, which --help does not
 MIM = Path(__file__).resolve().parents[1] / '.mim'
 ROOT = (MIM / 'configs').resolve().parent
 DEMO_CONFIG = ROOT / 'configs/demo/mask-rcnn_swin-mini_demo.py'
+DEMO_WEIGHTS = ROOT / 'demo/swin_mini_mask_rcnn.safetensors'
 
 LAYERS = ('parts', 'include', 'exclude')
 SETTING = ('w_bits', 'a_bits', 'groups', 'method')
@@ -173,6 +174,7 @@ def at_root(
     if args.config is None:
         os.chdir(ROOT)
         args.config = str(DEMO_CONFIG)
+        args.checkpoint = args.checkpoint or str(DEMO_WEIGHTS)
 
 
 def open_config(args: argparse.Namespace) -> 'Config':
