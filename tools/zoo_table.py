@@ -80,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _all(args: argparse.Namespace) -> int:
     import mmdet
-    from tqdm import tqdm
 
+    from igq_mmdet.jobs.progress import Progress
     from igq_mmdet.studies.zoo_check import FAULT, markdown
     from igq_mmdet.studies.zoo_members import zoo_root
 
@@ -96,7 +96,7 @@ def _all(args: argparse.Namespace) -> int:
         for name, row in rows.items()
         if args.only in name and row.get('result') in (None, *args.again)
     ]
-    bar = tqdm(todo, unit='model')
+    bar = Progress(todo, unit='model')
     for name in bar:
         bar.set_description(name)
         rows[name] |= _measured(zoo_root() / name, args)
@@ -120,12 +120,11 @@ def _all(args: argparse.Namespace) -> int:
 
 
 def _members() -> dict[str, dict[str, Any]]:
-    from tqdm import tqdm
-
+    from igq_mmdet.jobs.progress import Progress
     from igq_mmdet.studies.zoo_members import zoo_members, zoo_root
 
     def bar(files: Any) -> Any:
-        return tqdm(files, desc='reading configs', unit='config')
+        return Progress(files, desc='reading configs', unit='config')
 
     return {
         member.config: {

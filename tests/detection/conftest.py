@@ -68,8 +68,15 @@ def calibrated(experiment, tmp_path_factory):
     path = str(tmp_path_factory.mktemp('saved') / 'q.safetensors')
     info = checkpoint_info(record, experiment.config.pretty_text)
     save(model, path, info)
+    from igq_mmdet.report.metrics import defined
+
     metrics, _ = experiment.evaluate(model, '')
     assert metrics['coco/bbox_mAP'] > 0 and metrics['coco/segm_mAP'] > 0
     return SimpleNamespace(
-        spec=spec, model=model, record=record, path=path, metrics=metrics
+        spec=spec,
+        model=model,
+        record=record,
+        path=path,
+        metrics=metrics,
+        numbers=defined(metrics)[0],
     )

@@ -173,7 +173,7 @@ def test_hook_in_a_stock_runner(few_images, calibrated, tmp_path):
     assert not images[0] & images[1]
     report = Path(config.work_dir) / 'igq_report.json'
     (run,) = json.loads(report.read_text())['runs']
-    assert run['metrics'] == calibrated.metrics
+    assert run['metrics'] == calibrated.numbers
     made = read(tmp_path / 'q.safetensors').tensors
     expected = read(calibrated.path).tensors
     assert made.keys() == expected.keys()

@@ -43,10 +43,10 @@ def ptq(tool, tmp_path, monkeypatch, capfd):
     """Runs it on eight images; gives status, stdout, stderr, report."""
     monkeypatch.chdir(ROOT)
 
-    def run(*args, options=()):
+    def run(*args, options=(), few=FEW):
         report = tmp_path / 'work/igq_report.json'
         argv = [*args, '--work-dir', str(report.parent)]
-        argv += ['--cfg-options', *FEW, *options]
+        argv += ['--cfg-options', *few, *options]
         with warnings.catch_warnings():
             # mmengine's, that a Runner was built in this process before
             warnings.simplefilter('ignore')

@@ -18,6 +18,7 @@ from pycocotools.cocoeval import COCOeval
 from ..conftest import ROOT
 from ..detection.conftest import CONFIG, FIELDS, FLOAT, few_images  # noqa: F401
 from ..docs.pages import python_blocks
+from ..few import few
 
 ANNOTATIONS = ROOT / 'demo/instances_eval.json'
 
@@ -36,7 +37,7 @@ def saved(few_images, tmp_path_factory):  # noqa: F811
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         folder = tmp_path_factory.mktemp('saved')
-        config = few_images('test_dataloader.dataset.indices=3')
+        config = few_images(*few(3))
         text = config.pretty_text
         experiment = Experiment(config, str(folder / 'work'), quiet=True)
         experiment.load_float(str(ROOT / FLOAT))

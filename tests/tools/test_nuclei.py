@@ -112,7 +112,9 @@ def test_weights_find_themselves_and_kinds_are_reported(ptq, few):
     ],
 )
 def test_refused(args, options, text, ptq):
-    done = ptq(CONFIG, *args, '--quiet', options=options)
+    done = ptq(
+        CONFIG, *args, '--quiet', options=options, few=['log_level=ERROR']
+    )
     assert done.status == 1 and done.report is None
     assert done.err.startswith('error: ') and done.err.count('\n') == 1
     assert text in done.err

@@ -100,6 +100,8 @@ class PreciseCocoMetric(CocoMetric):
         Returns:
             dict[str, float]: Same keys, unrounded values.
         """
+        # a list, as configs give it, is no array to pycocotools and NumPy 2
+        self.iou_thrs: Any = np.atleast_1d(self.iou_thrs)
         runs: list[Any] = []
 
         class Remembered(coco_metric.COCOeval):
