@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..calibration.calibrate import quantize
+from ..calibration.calibrate import fit, freeze, quantize
 from ..calibration.collect import Forward, Statistics, call, collect
-from ..calibration.fit import fit, freeze
 from ..files.results_file import ResultsFile, digest
 from ..inspection.cost import layer_cost
 from ..modes import in_ordinary_modes

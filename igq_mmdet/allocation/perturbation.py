@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..calibration.calibrate import quantize
+from ..calibration.calibrate import fit, freeze, quantize
 from ..calibration.collect import Statistics, images_in
-from ..calibration.fit import fit, freeze
 from ..errors import SpecError
 from ..methods import METHODS, acting_method
 from ..modules.base import QuantModule
@@ -71,7 +70,11 @@ class Perturbation:
         else:
             disable(self.qmodel)
         self.qmodel.eval()
-        self.layers = grouped_layers(self.qmodel)
+        self.layers = {
+            name: layer
+            for name, layer in quantized_layers(self.qmodel).items()
+            if _is_grouped(layer)
+        }
         self.targets = {
             name: layer.config.groups for name, layer in self.layers.items()
         }
@@ -191,14 +194,9 @@ def check_candidates(candidates: Any) -> tuple[int, ...]:
     return tuple(whole)
 
 
-def grouped_layers(model: nn.Module) -> dict[str, QuantModule]:
-    """The layers of a quantized model that own groups, by name."""
-    return {
-        name: layer
-        for name, layer in quantized_layers(model).items()
-        if layer.grouped_key is not None
-        and acting_method(layer.config.method, layer.config.groups).grouped
-    }
+def _is_grouped(layer: QuantModule) -> bool:
+    method = acting_method(layer.config.method, layer.config.groups)
+    return layer.grouped_key is not None and method.grouped
 
 
 def disable(model: nn.Module) -> None:

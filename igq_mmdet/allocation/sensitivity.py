@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..calibration.calibrate import quantize
+from ..calibration.calibrate import fit, quantize
 from ..calibration.collect import Forward, Statistics, call, collect
-from ..calibration.fit import fit
 from ..files.results_file import ResultsFile, digest
 from ..modules.base import QuantModule, QuantWeightModule, Workload
 from ..modules.layers.linear import QuantLinear

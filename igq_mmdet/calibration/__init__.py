@@ -5,9 +5,8 @@ Imports: errors, fitting, methods, modes, modules, observers, spec.
 
 from ..fitting.kmeans import Groups, fit_groups
 from ..fitting.percentile import fit_static
-from .calibrate import calibrate, quantize
+from .calibrate import calibrate, fit, freeze, quantize
 from .collect import Statistics, collect
-from .fit import fit, freeze
 
 __all__ = [
     'Groups',

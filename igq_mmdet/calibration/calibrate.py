@@ -1,4 +1,4 @@
-"""The two verbs that lead from a float model to a calibrated one."""
+"""The steps that lead from a float model to a calibrated one."""
 
 import copy
 from collections.abc import Iterable
@@ -6,12 +6,14 @@ from typing import Any
 
 from torch import nn
 
+from ..methods import METHODS
 from ..modes import in_ordinary_modes
+from ..modules.base import QuantWeightModule
+from ..modules.norm_pairs import norm_pairs
 from ..modules.plan import make_plan
-from ..modules.swap import swap_
+from ..modules.swap import named_quantizers, quantized_layers, swap_
 from ..spec import QuantSpec
 from .collect import Forward, Statistics, call, collect
-from .fit import fit, freeze
 
 
 @in_ordinary_modes
@@ -60,3 +62,45 @@ def calibrate(
     fit(model, statistics)
     freeze(model)
     return statistics
+
+
+@in_ordinary_modes
+def fit(model: nn.Module, statistics: Statistics) -> None:
+    """Sets the bounds of every quantizer; all of them or none.
+
+    Where a method folds scales into a LayerNorm, that is done here too.
+
+    Args:
+        model (nn.Module): From :func:`igq_mmdet.quantize`.
+        statistics (Statistics): From :func:`collect`.
+
+    Raises:
+        CalibrationError: A quantizer saw no data; names it.
+    """
+    spec: QuantSpec = model.igq_spec  # type: ignore[assignment]
+    layers = quantized_layers(model)
+    found = []
+    for name, layer in layers.items():
+        for full, quantizer in named_quantizers(name, layer).items():
+            observer = statistics.observers[full][quantizer.observes]
+            bounds = quantizer.fit(observer, spec)
+            found.append((name, layer, quantizer, bounds))
+    norms = norm_pairs(model)
+    for name, layer, quantizer, bounds in found:
+        method = METHODS.build(layer.config.method)
+        if method.folds and name in norms:
+            norm = model.get_submodule(norms[name])
+            assert isinstance(norm, nn.LayerNorm)
+            method.fold(norm, layer, *bounds)
+        else:
+            quantizer.set_bounds(*bounds)
+    for name, layer in layers.items():
+        layer.workload = statistics.workload_per_image(name)
+
+
+@in_ordinary_modes
+def freeze(model: nn.Module) -> None:
+    """Turns every quantized weight into codes and drops the float one."""
+    for layer in quantized_layers(model).values():
+        if isinstance(layer, QuantWeightModule):
+            layer.freeze()

@@ -13,10 +13,8 @@ from mmengine.dist import is_main_process
 from torch import nn
 
 from .. import checkpoints
-from ..allocation.allocation import Allocation
 from ..detection.calibration.agreement import AgreementHook
-from ..detection.calibration.calibration_forward import calibration_forward
-from ..detection.calibration.rank_calibration import RankCalibration
+from ..detection.calibration.ptq import DetectorCalibration
 from ..detection.checks.belongs_together import classes_of
 from ..detection.checks.metric_trial import try_metrics
 from ..detection.data.calib_config import calibration_set
@@ -32,18 +30,15 @@ from ..detection.kept.kept_run import KeptRun
 from ..detection.models.float_checkpoint import load_float_checkpoint
 from ..detection.models.inner_detector import inner_detector
 from ..detection.plugin.progress_hook import ProgressHook
-from ..errors import DataError
-from ..inspection.coverage import traced_coverage
 from ..jobs.progress import Progress
 from ..jobs.ranks import on_main
 from ..methods import METHODS
 from ..report import Report, run_name, write_report
 from ..report.dashboards.runs import Dashboards
-from ..report.differences import PerImage
-from ..report.predictions import read_predictions
 from ..report.report_differences import report_differences
 from ..runtime import to_integer
 from ..spec import QuantSpec
+from .setting_coverage import SettingCoverage
 
 
 class Experiment:
@@ -59,8 +54,8 @@ class Experiment:
     Attributes:
         integer (bool): Evaluate on integer codes.
         sqnr (bool): Measure every layer's on the calibration images.
-        calib_parallel (bool): See :class:`RankCalibration`.
-        kept (KeptRun, optional): What makes it resumable.
+        calib_parallel (bool): See :class:`DetectorCalibration`.
+        kept (KeptRun): What makes it resumable, see :meth:`keep`.
 
     Raises:
         SpecError: The config cannot be built or evaluates nothing.
@@ -92,9 +87,9 @@ class Experiment:
         self.report = Report(subject(config, self.evaluation, by))
         self.integer = False
         self.calib_parallel = False
-        self.kept: KeptRun | None = None
         self.sqnr = True
-        self._coverage: dict[Any, dict[str, Any]] = {}
+        self.kept = self._kept(calibrated=False, predictions=False)
+        self.coverage = SettingCoverage(self.runner.test_loop)
 
     @property
     def float_bytes(self) -> int:
@@ -109,14 +104,7 @@ class Experiment:
             resume (bool): Go on with what is in the work dir.
             predictions (bool): Keep those of every image.
         """
-        self.kept = KeptRun(
-            self.runner.work_dir,
-            self.config,
-            self.evaluation,
-            resume,
-            predictions,
-            self.quiet,
-        )
+        self.kept = self._kept(resume=resume, predictions=predictions)
 
     def load_float(self, filename: str) -> None:
         """Loads the float weights.
@@ -144,14 +132,13 @@ class Experiment:
                 must be, such as ``{'kind': 'fluorescence'}``.
         """
         calib = {
+            'dataset': self.config.get('calib_dataset'),
             'num_images': num_images,
             'seed': seed,
             'allow_evaluation': allow_evaluation,
             'where': where,
         }
-        return calibration_set(
-            calib, self.config.get('calib_dataset'), self.evaluation
-        )
+        return calibration_set(calib, evaluation=self.evaluation)
 
     def run_float(self) -> None:
         """Evaluates the float detector."""
@@ -182,31 +169,28 @@ class Experiment:
                 :func:`allocate_detector`; every setting of a method with
                 groups is then evaluated a second time, with allocated ones.
         """
-        calibration = RankCalibration(
+        calibration = DetectorCalibration(
             self.detector,
             images,
             specs,
-            self._bar,
+            self.quiet,
             self.sqnr,
-            parallel=self.calib_parallel,
+            self.calib_parallel,
         )
-        models = CalibratedModels(calibration, self.config)
-        if self.kept is not None:
-            models = self.kept.models(calibration)
-        allocate = partial(self._allocate, calibration, options=allocation)
+        models = CalibratedModels(calibration, self.kept)
         settings = []
         for spec in specs:
             settings.append(models.setting(spec))
             if allocation is not None and METHODS[spec.method].grouped:
-                settings.append(models.setting(spec, allocate, allocation))
+                settings.append(models.setting(spec, allocation))
         *others, last = settings
-        last_model, about = last.build()
+        last_model, about = models.build(last)
         if save is not None:
             on_main(lambda: checkpoints.save(last_model, save, about))
         if with_float:
             self.run_float()
         for setting in others:
-            model, record = setting.build()
+            model, record = models.build(setting)
             self._run(model, record['calibration'], setting.allocation)
         self._run(last_model, about['calibration'], last.allocation)
 
@@ -236,8 +220,8 @@ class Experiment:
             model (nn.Module): A detector, float or quantized.
             label (str): For the progress bar.
             calibration (Mapping, optional): How it was calibrated, empty
-                for the float model; with ``kept``, predictions are kept
-                under label, seed and what images were restricted to.
+                for the float model; predictions are kept under label,
+                seed and what images were restricted to.
 
         Returns:
             tuple[dict, float]: Metrics and seconds.
@@ -249,7 +233,7 @@ class Experiment:
             self.progress.label = label
         before, self.runner.model = self.runner.model, model
         kept = None
-        if self.kept is not None and calibration is not None:
+        if calibration is not None:
             kept = self.kept.evaluation(self.runner, model, label, calibration)
         start = time.perf_counter()
         try:
@@ -264,36 +248,18 @@ class Experiment:
         return metrics, time.perf_counter() - start
 
     def add_differences(self, reference: str | None = None) -> None:
-        """Compares the settings of the report, see
-        :func:`report_differences`.
+        """Compares settings, see :func:`report_differences`.
 
         Args:
-            reference (str, optional): What with, see
-                :func:`reference_pairs`.
+            reference (str, optional): See :func:`reference_pairs`.
         """
         if not is_main_process():
             return
-
-        def load(run: Mapping[str, Any] | None) -> Mapping[str, PerImage]:
-            if self.kept is None or not self.kept.predictions:
-                raise DataError('predictions were not kept (--no-predictions)')
-            name, of = (
-                ('float', {})
-                if run is None
-                else (run['name'], run['calibration'])
-            )
-            return read_predictions(
-                self.runner.work_dir,
-                name,
-                of.get('seed') or 0,
-                of.get('where'),
-            ).matches
-
+        bar = partial(
+            Progress, desc='differences', unit='run', disable=self.quiet
+        )
         self.report.data['differences'] = report_differences(
-            self.report.data,
-            load,
-            reference,
-            partial(self._bar, desc='differences', unit='run'),
+            self.report.data, self.kept.matches, reference, bar
         )
 
     def write(self) -> str | None:
@@ -304,18 +270,14 @@ class Experiment:
         write_report(self.report, path)
         return path
 
-    def _allocate(
-        self,
-        calibration: RankCalibration,
-        spec: QuantSpec,
-        options: Mapping[str, Any] | None,
-    ) -> Allocation:
-        def bar(jobs: Any) -> Any:
-            label = f'allocation {run_name(spec)}'
-            return Progress(jobs, desc=label, unit='layer', disable=self.quiet)
-
-        folder = self.runner.work_dir
-        return calibration.allocate(spec, options, folder, bar)
+    def _kept(self, **options: bool) -> KeptRun:
+        return KeptRun(
+            self.runner.work_dir,
+            self.config,
+            self.evaluation,
+            quiet=self.quiet,
+            **options,
+        )
 
     def _run(
         self,
@@ -333,25 +295,8 @@ class Experiment:
         if self.integer:
             reasons = model.igq_runtime.items()  # type: ignore[operator,union-attr]
             run['not_integer'] = {k: v for k, v in reasons if v is not None}
-        run['coverage'] = self._covered(qmodel, spec)
+        run['coverage'] = self.coverage.of(qmodel)
         if allocation is not None:
             run['allocation'] = dict(allocation)
         self.write()
         self.dashboards.publish(run, self.report.data['float'])
-
-    def _covered(self, qmodel: nn.Module, spec: QuantSpec) -> dict[str, Any]:
-        """Coverage on the first evaluation image; bits do not change it."""
-        key = (spec.part_names(), spec.include, spec.exclude, spec.method)
-        if key not in self._coverage:
-            loader = self.runner.test_loop.dataloader
-            batch = loader.collate_fn([loader.dataset[0]])
-            found = traced_coverage(qmodel, [batch], calibration_forward)
-            self._coverage[key] = found.to_dict()
-        return self._coverage[key]
-
-    def _bar(
-        self, batches: Any, desc: str = 'calibration', unit: str = 'image'
-    ) -> Any:
-        if self.quiet:
-            return iter(batches)
-        return Progress(batches, desc=desc, unit=unit)

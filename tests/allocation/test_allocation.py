@@ -10,8 +10,8 @@ import igq_mmdet as igq
 from igq_mmdet.allocation.allocation import allocate
 from igq_mmdet.allocation.divergence import divergence, predict_classes
 from igq_mmdet.allocation.perturbation import Perturbation
+from igq_mmdet.calibration.calibrate import fit, freeze
 from igq_mmdet.calibration.collect import collect
-from igq_mmdet.calibration.fit import fit, freeze
 from igq_mmdet.modules.swap import quantized_layers
 
 SPEC = igq.QuantSpec(w_bits=8, a_bits=3, groups=4)

@@ -3,24 +3,26 @@
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
 from torch import nn
 
 from ... import checkpoints
-from ...allocation.allocation import Allocation
 from ...errors import CheckpointError
 from ...files.results_file import digest as state_digest
+from ...jobs.progress import Progress
 from ...jobs.ranks import on_main
 from ...report import run_name
 from ...report.predictions import slug
 from ...spec import QuantSpec
+from ..calibration.allocate import allocate_detector
 from ..calibration.ptq import DetectorCalibration, checkpoint_info
 from .evaluation_identity import check_same, text_digest, version_list
+from .kept_run import CALIBRATED, KeptRun
 
 # How a message names what has changed.
 NAMES = {
@@ -42,98 +44,76 @@ class Setting:
     Args:
         spec (QuantSpec): With allocated groups, if asked for.
         allocation (dict, optional): ``Allocation.to_dict()``.
-        build (Callable): Gives the calibrated model and what
-            :func:`checkpoint_info` says of it.
+        path (Path, optional): Where its model is kept.
     """
 
     spec: QuantSpec
-    allocation: dict[str, Any] | None
-    build: Callable[[], tuple[nn.Module, dict[str, Any]]]
+    allocation: dict[str, Any] | None = None
+    path: Path | None = None
 
 
 class CalibratedModels:
-    """Calibrates settings; with a folder, each is a file before it is used.
+    """Calibrates settings; those that are kept are files before any use.
 
-    Rank 0 reads and writes the files; :meth:`setting` and what it gives to
-    build are collective.
+    Rank 0 reads and writes the files; :meth:`setting` and :meth:`build` are
+    collective.
 
     Args:
         calibration (DetectorCalibration): Of the float detector.
-        config (Config): The detector's.
-        folder (Path, optional): Where files are kept; None keeps none.
-        resume (bool): Use the files there are. Defaults to False.
+        run (KeptRun): Whose work dir measurements of allocations go to,
+            and models, if it keeps them.
     """
 
-    def __init__(
-        self,
-        calibration: DetectorCalibration,
-        config: Config,
-        folder: Path | None = None,
-        resume: bool = False,
-    ) -> None:
+    def __init__(self, calibration: DetectorCalibration, run: KeptRun) -> None:
         self.calibration = calibration
-        self.config = config
-        self.folder = folder
-        self.resume = resume
+        self.run = run
         self._common: dict[str, str] = {}
 
     def setting(
-        self,
-        spec: QuantSpec,
-        allocate: Callable[[QuantSpec], Allocation] | None = None,
-        options: Mapping[str, Any] | None = None,
+        self, spec: QuantSpec, allocate: Mapping[str, Any] | None = None
     ) -> Setting:
-        """Calibrates one setting, or finds it calibrated.
+        """Chooses what to build; where models are kept, also builds it.
 
         Args:
             spec (QuantSpec): One of those announced to the calibration.
-            allocate (Callable, optional): Chooses its groups first.
-            options (Mapping, optional): What that depends on.
+            allocate (Mapping, optional): Options of
+                :func:`allocate_detector`, which then chooses the groups.
 
         Raises:
             DataError: The file there is was made of something else.
         """
-        if self.folder is None:
-            found = None if allocate is None else allocate(spec)
-            chosen = spec if found is None else found.spec
-            return Setting(
-                chosen,
-                None if found is None else found.to_dict(),
-                lambda: self._apply(chosen),
-            )
-        images = self.calibration.images
-        name = slug(run_name(spec), images.seed, images.where)
-        suffix = '' if allocate is None else '.allocated'
-        path = self.folder / f'{name}{suffix}.safetensors'
-        made_of = self._made_of(spec, options)
-        kept = None
-        if self.resume:
-            kept = on_main(lambda: self._kept(path, made_of))
-        if kept is None:
-            found = None if allocate is None else allocate(spec)
-            chosen = spec if found is None else found.spec
-            qmodel, about = self._apply(chosen)
-            info = {
-                **about,
-                'allocation': None if found is None else found.to_dict(),
-                'made_of': made_of,
-            }
-            kept = on_main(lambda: _keep(qmodel, path, info))
+        run = self.run
+        if run.calibrated:
+            run.begin()
+        if run.calibrated and run.resume:
+            kept = on_main(lambda: self._read(spec, allocate))
+            if kept is not None:
+                return kept
+        self.calibration.meet()
+        return on_main(lambda: self._make(spec, allocate))
 
-        def build() -> tuple[nn.Module, dict[str, Any]]:
-            loaded = on_main(lambda: checkpoints.read(path))
-            qmodel = checkpoints.restore(self.calibration.detector, loaded)
-            return qmodel, {key: loaded.info[key] for key in ABOUT}
+    def build(self, setting: Setting) -> tuple[nn.Module, dict[str, Any]]:
+        """Calibrates the model of a setting, or reads it.
 
-        return Setting(kept.spec, kept.info['allocation'], build)
+        Args:
+            setting (Setting): From :meth:`setting`.
 
-    def _apply(self, spec: QuantSpec) -> tuple[nn.Module, dict[str, Any]]:
-        qmodel, record = self.calibration.apply(spec)
-        return qmodel, checkpoint_info(record, self.config.pretty_text)
+        Returns:
+            tuple[nn.Module, dict]: Calibrated model, and what
+            :func:`checkpoint_info` says of it.
+        """
+        path = setting.path
+        if path is None:
+            qmodel, record = self.calibration.apply(setting.spec)
+            return qmodel, checkpoint_info(record, self.run.config.pretty_text)
+        loaded = on_main(lambda: checkpoints.read(path))
+        qmodel = checkpoints.restore(self.calibration.detector, loaded)
+        return qmodel, {key: loaded.info[key] for key in ABOUT}
 
-    def _kept(
-        self, path: Path, made_of: Mapping[str, str]
-    ) -> checkpoints.QuantCheckpoint | None:
+    def _read(
+        self, spec: QuantSpec, allocate: Mapping[str, Any] | None
+    ) -> Setting | None:
+        path = self._path(spec, allocate is not None)
         if not path.is_file():
             return None
         try:
@@ -141,14 +121,53 @@ class CalibratedModels:
         except CheckpointError as error:
             logging.getLogger('igq_mmdet').warning(f'{error}; made again')
             return None
+        made_of = self._made_of(spec, allocate)
         check_same(path, NAMES, loaded.info.get('made_of', {}), made_of)
-        return loaded
+        return Setting(loaded.spec, loaded.info['allocation'], path)
+
+    def _make(
+        self, spec: QuantSpec, allocate: Mapping[str, Any] | None
+    ) -> Setting:
+        allocation = None
+        chosen = spec
+        if allocate is not None:
+            bar = partial(
+                Progress,
+                desc=f'allocation {run_name(spec)}',
+                unit='layer',
+                disable=self.calibration.quiet,
+            )
+            found = allocate_detector(
+                self.calibration, spec, allocate, self.run.work_dir, bar
+            )
+            chosen, allocation = found.spec, found.to_dict()
+        if not self.run.calibrated:
+            return Setting(chosen, allocation)
+        qmodel, record = self.calibration.calibrated(chosen)
+        info = {
+            **checkpoint_info(record, self.run.config.pretty_text),
+            'allocation': allocation,
+            'made_of': self._made_of(spec, allocate),
+        }
+        path = self._path(spec, allocate is not None)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checkpoints.save(qmodel, path, info)
+        # as a resumed run finds it
+        allocation = checkpoints.read(path).info['allocation']
+        return Setting(chosen, allocation, path)
+
+    def _path(self, spec: QuantSpec, allocated: bool) -> Path:
+        images = self.calibration.images
+        name = slug(run_name(spec), images.seed, images.where)
+        suffix = '.allocated' * allocated
+        folder = Path(self.run.work_dir) / CALIBRATED
+        return folder / f'{name}{suffix}.safetensors'
 
     def _made_of(
         self, spec: QuantSpec, options: Mapping[str, Any] | None
     ) -> dict[str, str]:
         if not self._common:
-            calibration, config = self.calibration, self.config
+            calibration, config = self.calibration, self.run.config
             images = calibration.images
             detector = calibration.detector
             self._common = {
@@ -168,14 +187,6 @@ class CalibratedModels:
             }
         setting = text_digest([spec.to_dict(), options])
         return {**self._common, 'setting': setting}
-
-
-def _keep(
-    model: nn.Module, path: Path, info: Mapping[str, Any]
-) -> checkpoints.QuantCheckpoint:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    checkpoints.save(model, path, info)
-    return checkpoints.read(path)
 
 
 def _pipeline(dataset: Any) -> Any:

@@ -12,9 +12,9 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.runner import Runner
 from torch import nn
 
-from ...report.predictions import FOLDER
-from ..calibration.ptq import DetectorCalibration
-from .calibrated_models import CalibratedModels
+from ...errors import DataError
+from ...report.differences import PerImage
+from ...report.predictions import FOLDER, read_predictions
 from .evaluation_identity import (
     dataset_digest,
     evaluation_identity,
@@ -27,7 +27,7 @@ CALIBRATED = 'calibrated'
 
 
 class KeptRun:
-    """Predictions and calibrated models of a work dir.
+    """Predictions and calibrated models of a work dir, or neither.
 
     Args:
         work_dir (str): Of the run.
@@ -37,6 +37,7 @@ class KeptRun:
             removed. Defaults to False.
         predictions (bool): Keep predictions. Defaults to True.
         quiet (bool): Do not say what is used again. Defaults to False.
+        calibrated (bool): Keep calibrated models. Defaults to True.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class KeptRun:
         resume: bool = False,
         predictions: bool = True,
         quiet: bool = False,
+        calibrated: bool = True,
     ) -> None:
         self.work_dir = work_dir
         self.config = config
@@ -54,6 +56,7 @@ class KeptRun:
         self.resume = resume
         self.predictions = predictions
         self.quiet = quiet
+        self.calibrated = calibrated
         self._begun = resume
         self._warned = False
 
@@ -72,16 +75,6 @@ class KeptRun:
             if old and not self.quiet:
                 self._say(f'replaced what an earlier run kept in {old[-1]}')
         barrier()
-
-    def models(self, calibration: DetectorCalibration) -> CalibratedModels:
-        """Calibrated models of the work dir.
-
-        Args:
-            calibration (DetectorCalibration): Makes those that are missing.
-        """
-        self.begin()
-        folder = Path(self.work_dir) / CALIBRATED
-        return CalibratedModels(calibration, self.config, folder, self.resume)
 
     def evaluation(
         self,
@@ -138,6 +131,24 @@ class KeptRun:
             )
         judge = evaluator_digest(self.config)
         return KeptEvaluation(runner.test_loop, store, ids, judge)
+
+    def matches(self, run: Mapping[str, Any] | None) -> Mapping[str, PerImage]:
+        """Which detections of a run are right, by metric.
+
+        Args:
+            run (Mapping, optional): Of the report; None for the float
+                model.
+
+        Raises:
+            DataError: Nothing was kept of it.
+        """
+        if not self.predictions:
+            raise DataError('predictions were not kept (--no-predictions)')
+        name, of = 'float', {}
+        if run is not None:
+            name, of = run['name'], run['calibration']
+        seed, where = of.get('seed') or 0, of.get('where')
+        return read_predictions(self.work_dir, name, seed, where).matches
 
     @cached_property
     def _listed(self) -> tuple[tuple[Any, ...], str]:

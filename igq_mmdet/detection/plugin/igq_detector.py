@@ -14,7 +14,7 @@ from ...openmmlab.quantized_models import QUANTIZED
 from ...registry import MODELS
 from ...spec import QuantSpec
 from ..calibration.agreement import check_agreement
-from ..calibration.rank_calibration import RankCalibration
+from ..calibration.ptq import DetectorCalibration
 from ..data.calib_config import calibrates_in_parallel, calibration_set
 from ..models.float_checkpoint import misfit
 
@@ -77,7 +77,7 @@ class IGQDetector(BaseModel):
                 'load_from'
             )
         images = calibration_set(self.calib)
-        calibration = RankCalibration(
+        calibration = DetectorCalibration(
             self.detector,
             images,
             [self.spec],

@@ -4,7 +4,6 @@ import os
 import reprlib
 import time
 from collections.abc import Mapping
-from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -26,7 +25,7 @@ from ...report.report import float_entry
 from ...spec import QuantSpec
 from ..calibration.agreement import check_agreement
 from ..calibration.allocate import allocation_options
-from ..calibration.rank_calibration import RankCalibration
+from ..calibration.ptq import DetectorCalibration
 from ..data.calib_config import FIELDS, calibrates_in_parallel, calibration_set
 from ..data.class_order import recorded_classes
 from ..data.images_named import name_images
@@ -221,11 +220,16 @@ class IGQHook(Hook):
             self._checked = loop
         if self.evaluate_float:
             self._float_entry = evaluate_float(runner, loop, self._float)
-        evaluation, kept = loop.dataloader.dataset, None
-        if self.predictions and testing:
-            kept = KeptRun(
-                runner.work_dir, runner.cfg, evaluation, self.resume
-            )
+        evaluation = loop.dataloader.dataset
+        keep = self.predictions and testing
+        kept = KeptRun(
+            runner.work_dir,
+            runner.cfg,
+            evaluation,
+            self.resume,
+            predictions=keep,
+            calibrated=keep,
+        )
         if self._loaded is not None:
             qmodel = checkpoints.restore(self._float, self._loaded)
             self._calibration = self._loaded.info.get('calibration', {})
@@ -234,10 +238,9 @@ class IGQHook(Hook):
         check_agreement(qmodel)
         runner.logger.info(f'quantized:\n{summary(qmodel)}')
         put_inner_detector(runner, qmodel)
-        if kept is not None:
-            self._kept = kept.evaluation(
-                runner, qmodel, run_name(qmodel.igq_spec), self._calibration
-            )
+        self._kept = kept.evaluation(
+            runner, qmodel, run_name(qmodel.igq_spec), self._calibration
+        )
         if self._kept is not None:
             self._kept.start()
         self._started = time.perf_counter()
@@ -247,7 +250,7 @@ class IGQHook(Hook):
         runner: Runner,
         detector: nn.Module,
         evaluation: Any,
-        kept: KeptRun | None,
+        kept: KeptRun,
     ) -> nn.Module:
         if self.spec is None:
             raise SpecError(
@@ -256,26 +259,17 @@ class IGQHook(Hook):
         images = calibration_set(
             self.calib, runner.cfg.get('calib_dataset'), evaluation
         )
-        calibration = RankCalibration(
+        calibration = DetectorCalibration(
             detector,
             images,
             [self.spec],
             sqnr=self.sqnr,
             parallel=calibrates_in_parallel(self.calib),
         )
-        models = CalibratedModels(calibration, runner.cfg)
-        if kept is not None:
-            models = kept.models(calibration)
-        allocate = None
-        if self.allocate is not None:
-            allocate = partial(
-                calibration.allocate,
-                options=self.allocate,
-                folder=runner.work_dir,
-            )
-        setting = models.setting(self.spec, allocate, self.allocate)
+        models = CalibratedModels(calibration, kept)
+        setting = models.setting(self.spec, self.allocate)
         self._allocation = setting.allocation
-        qmodel, about = setting.build()
+        qmodel, about = models.build(setting)
         self._calibration = record = about['calibration']
         runner.logger.info(
             f'calibrated on images {record["image_ids"]} '

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-from functools import partial
 
 import pytest
 
@@ -11,9 +10,9 @@ pytest.importorskip('mmdet')
 import torch
 
 from igq_mmdet import QuantSpec
-from igq_mmdet.detection.calibration.allocate import allocate_detector
 from igq_mmdet.detection.calibration.ptq import DetectorCalibration
 from igq_mmdet.detection.kept.calibrated_models import CalibratedModels
+from igq_mmdet.detection.kept.kept_run import CALIBRATED, KeptRun
 from igq_mmdet.errors import DataError
 
 from ..conftest import FIELDS
@@ -28,9 +27,8 @@ def models(experiment, tmp_path):
     def make(resume, seed=0, specs=(SPEC,)):
         images = experiment.images(1, seed, False)
         calibration = DetectorCalibration(experiment.detector, images, specs)
-        return CalibratedModels(
-            calibration, experiment.config, tmp_path, resume
-        )
+        run = KeptRun(str(tmp_path), experiment.config, None, resume)
+        return CalibratedModels(calibration, run)
 
     return make
 
@@ -48,11 +46,11 @@ def same(one, other):
 
 def test_found_again_without_looking_at_an_image(models, calibrated):
     first = models(False)
-    model, about = first.setting(SPEC).build()
+    model, about = first.build(first.setting(SPEC))
     assert collected(first) and same(model, calibrated.model)
     second = models(True)
     setting = second.setting(SPEC)
-    again, about_again = setting.build()
+    again, about_again = second.build(setting)
     assert not collected(second) and same(model, again)
     assert about == about_again and set(about) == {
         'calibration',
@@ -67,22 +65,31 @@ def test_found_again_without_looking_at_an_image(models, calibrated):
 def test_without_a_folder_nothing_is_kept(experiment, tmp_path):
     images = experiment.images(1, 0, False)
     calibration = DetectorCalibration(experiment.detector, images, [SPEC])
-    kept = CalibratedModels(calibration, experiment.config, resume=True)
-    setting = kept.setting(SPEC)
-    assert not collected(kept)
-    setting.build()
-    assert collected(kept) and not list(tmp_path.iterdir())
+    run = KeptRun(
+        str(tmp_path),
+        experiment.config,
+        None,
+        resume=True,
+        predictions=False,
+        calibrated=False,
+    )
+    models = CalibratedModels(calibration, run)
+    setting = models.setting(SPEC)
+    assert not collected(models)
+    models.build(setting)
+    assert collected(models) and not list(tmp_path.iterdir())
 
 
 def test_a_damaged_file_is_made_again(models, tmp_path, caplog):
-    model, _ = models(False).setting(SPEC).build()
-    path = tmp_path / 'igq-12-w4a4.safetensors'
+    first = models(False)
+    model, _ = first.build(first.setting(SPEC))
+    path = tmp_path / CALIBRATED / 'igq-12-w4a4.safetensors'
     content = bytearray(path.read_bytes())
     content[-7] ^= 1
     path.write_bytes(content)
     with caplog.at_level(logging.WARNING):
         second = models(True)
-        again, _ = second.setting(SPEC).build()
+        again, _ = second.build(second.setting(SPEC))
     assert collected(second) and same(model, again)
     (message,) = caplog.messages
     assert str(path) in message and message.endswith('made again')
@@ -118,16 +125,13 @@ def test_allocated_groups_are_kept_with_it(models, tmp_path):
 
     def make(resume):
         found = models(resume, specs=[spec])
-        allocate = partial(
-            allocate_detector, found.calibration, options=options
-        )
-        return found, found.setting(spec, allocate, options)
+        return found, found.setting(spec, options)
 
     first, setting = make(False)
     second, again = make(True)
     assert collected(first) and not collected(second)
     assert setting.spec == again.spec and setting.spec.layer_groups
     assert setting.allocation == again.allocation
-    assert same(setting.build()[0], again.build()[0])
-    (path,) = tmp_path.iterdir()
+    assert same(first.build(setting)[0], second.build(again)[0])
+    (path,) = (tmp_path / CALIBRATED).iterdir()
     assert path.name == 'igq-12-w4a4.allocated.safetensors'
