@@ -5,6 +5,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from types import TracebackType
 
 import torch.distributed as dist
 from mmengine.dist import get_dist_info
@@ -12,6 +14,10 @@ from mmengine.dist import get_dist_info
 from .interruption import SIGNALS
 from .peers import connect_peers
 from .ranks import waiting_group
+
+Hook = Callable[
+    [type[BaseException], BaseException, TracebackType | None], object
+]
 
 DONE, FAILED = b'd', b'f'
 
@@ -110,6 +116,7 @@ class Watch:
         """Loader workers outlive a killed rank; its connections must not."""
         for peer in self._peers.values():
             peer.close()
+        sys.excepthook = _lose_quietly(sys.excepthook)
 
     def finish(self) -> None:
         """All ranks are done."""
@@ -156,6 +163,27 @@ class Watch:
                 peer.sendall(word)
             except OSError:
                 pass  # it is gone itself
+
+
+def _lose_quietly(hook: Hook) -> Hook:
+    """Of a loader worker: its rank is gone, which the others tell.
+
+    A thread of the worker hands over its tensors, and prints what a rank
+    that is killed meanwhile leaves it with.
+
+    Args:
+        hook (Callable): What prints all other errors.
+    """
+
+    def say(
+        kind: type[BaseException],
+        error: BaseException,
+        trace: TracebackType | None,
+    ) -> None:
+        if not issubclass(kind, (EOFError, ConnectionError)):
+            hook(kind, error, trace)
+
+    return say
 
 
 def ignore_workers() -> None:

@@ -103,6 +103,27 @@ LOADS = WAITS.replace(
 ).replace('import pathlib', 'import torch, pathlib')
 
 
+# killed between reaching for what a worker made and saying which it wants,
+# which that worker's thread then takes for an error
+REACHES = LOADS.replace(
+    'def main():',
+    """def reach(ident):
+    connection = Client(ident[0], authkey=current_process().authkey)
+    pathlib.Path(__file__).with_name(f'on{get_rank()}').touch()
+    time.sleep(500)
+
+_ResourceSharer.get_connection = staticmethod(reach)
+
+def main():""",
+).replace(
+    'import torch, pathlib',
+    """from multiprocessing import current_process
+from multiprocessing.connection import Client
+from multiprocessing.resource_sharer import _ResourceSharer
+import torch, pathlib""",
+)
+
+
 def launch(script, folder):
     (folder / 'job.py').write_text(script)
     argv = ['tools/torchrun.py', '--standalone', '--nproc_per_node=2']
@@ -140,7 +161,7 @@ def test_an_interruption_is_told_once(script, ready, number, tmp_path):
 
 @pytest.mark.parametrize('rank', [0, 1])
 def test_a_kill_shows_past_workers_that_live(rank, tmp_path):
-    launched = launch(LOADS, tmp_path)
+    launched = launch(REACHES, tmp_path)
     wait_for('on?', tmp_path, launched)
     rank_of(launched, rank).kill()
     done = end([launched])
