@@ -11,7 +11,7 @@ LESSER := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 \
     MKL_ENABLE_INSTRUCTIONS=AVX2 IGQ_MMDET_ISA=none OMP_NUM_THREADS=2
 test test-fast test-onedl: export OMP_NUM_THREADS = 1
 
-.PHONY: help setup demo test test-fast test-onedl test-lesser bench lint docs format lock
+.PHONY: help setup demo test test-fast test-onedl test-lesser results bench lint docs format lock
 
 help:
 	@echo 'make demo        float and quantized AP of the demo detector'
@@ -19,6 +19,7 @@ help:
 	@echo 'make test-fast   the tests not marked slow'
 	@echo 'make test-onedl  all tests on the maintained forks of OpenMMLab'
 	@echo 'make test-lesser tests of what computes, as on a lesser processor'
+	@echo 'make results     docs/results.md anew, hours; goes on after a stop'
 	@echo 'make bench       docs/performance.md anew, with OpenVINO and ONNX Runtime'
 	@echo 'make lint        ruff and mypy'
 	@echo 'make docs        the documentation, into site/'
@@ -46,6 +47,9 @@ test-lesser: setup
 	$(LESSER) $(PY) -m igq_mmdet | grep -E '^(device|instruction|threads)'
 	$(LESSER) $(PY) -m pytest $(addprefix tests/,quantizers fitting \
 	    observers kernels modules runtime)
+
+results: setup
+	$(PY) tools/run_results.py
 
 bench: setup
 	VIRTUAL_ENV=.venv .venv/bin/uv pip install -q -r requirements/bench-lock.txt

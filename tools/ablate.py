@@ -5,7 +5,6 @@ Without CONFIG it takes the demo. What is finished is kept in
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -74,23 +73,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def a_run_a_line(data: dict[str, Any]) -> str:
-    """JSON in which two versions differ by whole runs."""
-    runs = ',\n'.join(
-        f'  {json.dumps(name)}: {json.dumps(run, sort_keys=True)}'
-        for name, run in data['runs'].items()
-    )
-    rest = json.dumps({**data, 'runs': {}}, indent=1)
-    head, found, tail = rest.rpartition('"runs": {}')
-    assert found
-    return f'{head}"runs": {{\n{runs}\n }}{tail}\n'
-
-
 def run(args: argparse.Namespace) -> None:
     """Evaluates what is not finished, prints and writes everything."""
 
-    from igq_mmdet.files.atomic import replacing
     from igq_mmdet.jobs.progress import Progress
+    from igq_mmdet.report.ablations.results_file import write_results
     from igq_mmdet.report.ablations.words import ablation_text
     from igq_mmdet.studies.ablation import Ablation, tables
 
@@ -119,8 +106,7 @@ def run(args: argparse.Namespace) -> None:
     data = ablation.run(chosen, bar)
     data['detector'] = Path(args.config).stem
     path = Path(args.work_dir) / 'ablation.json'
-    with replacing(path) as temporary:
-        temporary.write_text(a_run_a_line(data))
+    write_results(data, path)
     print(ablation_text(data))
     if not args.quiet:
         print(f'results: {path}')

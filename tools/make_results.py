@@ -1,30 +1,22 @@
-"""Makes docs/results.md and its picture from what tools/ablate.py wrote."""
+"""Makes docs/results.md, or the page of an ablation, from its results.
+
+They are what tools/run_results.py or tools/ablate.py wrote; nothing is
+evaluated.
+"""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-import igq_mmdet as igq
 from igq_mmdet.commands.command import run_command
 from igq_mmdet.files.atomic import replacing
+from igq_mmdet.report.ablations.paper_page import write_page
 from igq_mmdet.report.ablations.plot import plot_groups
+from igq_mmdet.report.ablations.results_file import read_results
 from igq_mmdet.report.ablations.results_page import results_page
 from igq_mmdet.report.training_words import training_words
 
 ROOT = Path(__file__).resolve().parents[1]
-SCHEMA = 'igq_mmdet.ablation/1'
-
-
-def read(path: Path) -> dict:
-    """Results of an ablation; errors name the file."""
-    try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise igq.IGQError(f'{path}: cannot be read ({error})') from error
-    if not isinstance(data, dict) or data.get('schema') != SCHEMA:
-        raise igq.IGQError(f'{path}: not written by tools/ablate.py')
-    return data
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -33,10 +25,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'source',
         nargs='?',
         type=Path,
-        default=ROOT / 'docs/data/ablation_demo.json',
-        help='default docs/data/ablation_demo.json',
+        default=ROOT / 'docs/data/results_nuclei.json',
+        help='default docs/data/results_nuclei.json',
     )
     parser.add_argument('--page', type=Path, default=ROOT / 'docs/results.md')
+    parser.add_argument(
+        '--demo',
+        type=Path,
+        default=ROOT / 'docs/data/ablation_demo.json',
+        help='results of the demo, default docs/data/ablation_demo.json',
+    )
     parser.add_argument(
         '--training',
         type=Path,
@@ -47,7 +45,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     """Writes the page, and the picture beside it in img/."""
-    data, page, plot, training = read(args.source), args.page, None, None
+    data, page = read_results(args.source), args.page
+    if 'headline' in data['tables']:
+        write_page(data, page, args.source, read_results(args.demo))
+        return
+    plot, training = None, None
     if 'groups' in data['tables']:
         plot = f'img/{page.stem}_groups.svg'
         plot_groups(data, page.parent / plot)

@@ -1,29 +1,34 @@
 """Evaluates tables of settings on one detector; what is done is kept."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
 from ..detection.calibration.allocate import allocate_detector
 from ..detection.calibration.ptq import DetectorCalibration
+from ..detection.data.calib_config import calibration_set
 from ..detection.evaluation.precise_coco_metric import (
     keep_matches,
-    kept_matches,
+    kept_parts,
 )
 from ..files.results_file import ResultsFile, digest
 from ..report import Report
-from ..report.ablations.words import PAIRS
+from ..report.ablations.claims import pairs_of
+from ..report.ablations.results_file import SCHEMA
 from ..report.differences import Resampled, difference, resampled
 from ..report.environment import environment
 from ..spec import QuantSpec
 from ..version import __version__
-from .ablation_settings import Row, Setting, Table, settings, tables
+from .ablation_settings import Draw, Row, Setting, Table, settings, tables
 from .experiment import Experiment
 
 __all__ = ['Ablation', 'Row', 'Table', 'tables']
 
-SCHEMA = 'igq_mmdet.ablation/1'
+# of :meth:`Report.add_run`
+FIELDS = ('name', 'spec', 'metrics', 'bytes', 'calibration', 'eval_seconds')
 
 
 class Ablation:
@@ -37,6 +42,8 @@ class Ablation:
         seeds (int): How many, from 0.
         allow_evaluation (bool): Whether calibration images may be
             evaluated on. Defaults to False.
+        by_table (bool): Finish one table after another, instead of all
+            that is calibrated on the same images. Defaults to False.
     """
 
     def __init__(
@@ -47,6 +54,7 @@ class Ablation:
         bits: Sequence[tuple[int, int]],
         seeds: int,
         allow_evaluation: bool = False,
+        by_table: bool = False,
     ) -> None:
         self.experiment = experiment
         self.folder = folder
@@ -54,6 +62,7 @@ class Ablation:
         self.bits = [(pair[0], pair[1]) for pair in bits]
         self.seeds = seeds
         self.allow_evaluation = allow_evaluation
+        self.by_table = by_table
         config = experiment.config
         parts = ['model', 'test_dataloader', 'calib_dataset']
         key = digest(
@@ -66,16 +75,41 @@ class Ablation:
     def _seeds(self, table: Table) -> range:
         return range(min(self.seeds, table.seeds or self.seeds))
 
+    def _bits(self, table: Table) -> Sequence[tuple[int, int]]:
+        return table.bits or self.bits
+
     def jobs(self, chosen: Mapping[str, Table]) -> list[Setting]:
         """Every evaluation once, those on the same images together."""
-        every = {
-            setting.key: setting
-            for table in chosen.values()
-            for row in table.rows
-            for bits in self.bits
-            for setting in settings(row, self.base, bits, self._seeds(table))
-        }
-        return sorted(every.values(), key=lambda s: (s.images, s.seed))
+        every: dict[str, tuple[int, Setting]] = {}
+        for place, table in enumerate(chosen.values()):
+            for bits in self._bits(table):
+                for row in table.rows:
+                    seeds = self._seeds(table)
+                    for setting in settings(row, self.base, bits, seeds):
+                        every.setdefault(setting.key, (place, setting))
+        found = sorted(
+            every.values(),
+            key=lambda one: (self.by_table and one[0], one[1].draw),
+        )
+        return [setting for _, setting in found]
+
+    def left(self, chosen: Mapping[str, Table]) -> list[Setting]:
+        """Those that are not finished."""
+        return [x for x in self.jobs(chosen) if x.key not in self.results]
+
+    def run_float(self) -> dict[str, Any]:
+        """Evaluates the float detector, once; its part of the results."""
+        if 'float' not in self.results:
+            report = Report()
+            metrics, seconds = self.experiment.evaluate(
+                self.experiment.detector, 'float'
+            )
+            size = self.experiment.float_bytes
+            report.set_float(metrics, size, seconds)
+            found = report.data['float'] | {'made_with': _made_with()}
+            found['resampled'] = self._resampled()
+            self.results.add('float', found)
+        return self.results['float']
 
     def run(
         self,
@@ -89,64 +123,73 @@ class Ablation:
             progress (Callable): Wraps the list of evaluations.
 
         Returns:
-            dict: ``schema``, ``float``, ``environment``, ``tables`` (title
-            and rows, each with the keys of its runs) and ``runs`` by key.
+            dict: See :meth:`data`.
         """
-        jobs = self.jobs(chosen)
-        if 'float' not in self.results:
-            report = Report()
-            metrics, seconds = self.experiment.evaluate(
-                self.experiment.detector, 'float'
-            )
-            size = self.experiment.float_bytes
-            report.set_float(metrics, size, seconds)
-            self.results.add('float', report.data['float'])
-        calibrations: dict[tuple[int, int], DetectorCalibration] = {}
-        for job in progress(jobs):
-            if job.key in self.results:
-                continue
-            on = (job.images, job.seed)
-            if on not in calibrations:
+        self.run_float()
+        left = self.left(chosen)
+        calibrations: dict[Draw, DetectorCalibration] = {}
+        for place, job in enumerate(progress(left)):
+            start = time.perf_counter()
+            if job.draw not in calibrations:
                 calibrations.clear()  # statistics of one set at a time
-                calibrations[on] = self._calibration(on, jobs)
-            self.results.add(job.key, self._evaluate(job, calibrations[on]))
+                same = takewhile(
+                    lambda other, job=job: other.draw == job.draw,  # type: ignore[misc]
+                    left[place:],
+                )
+                calibrations[job.draw] = self._calibration(job.draw, same)
+            found = self._evaluate(job, calibrations[job.draw])
+            found['seconds'] = time.perf_counter() - start
+            self.results.add(job.key, found)
         return self.data(chosen)
 
     def _calibration(
-        self, on: tuple[int, int], jobs: Sequence[Setting]
+        self, draw: Draw, jobs: Iterable[Setting]
     ) -> DetectorCalibration:
-        images = self.experiment.images(*on, self.allow_evaluation)
-        specs = [
-            job.spec
-            for job in jobs
-            if (job.images, job.seed) == on and job.key not in self.results
-        ]
-        return DetectorCalibration(self.experiment.detector, images, specs)
+        dataset = self.experiment.config.get('calib_dataset')
+        if draw.annotations:
+            dataset = {**dataset, 'ann_file': draw.annotations}
+        images = calibration_set(
+            {
+                'num_images': draw.images,
+                'seed': draw.seed,
+                'allow_evaluation': self.allow_evaluation,
+                'where': dict(draw.where),
+            },
+            dataset,
+            self.experiment.evaluation,
+        )
+        specs = {repr(job.spec): job.spec for job in jobs}
+        return DetectorCalibration(
+            self.experiment.detector, images, list(specs.values())
+        )
 
     def _evaluate(
         self, job: Setting, calibration: DetectorCalibration
     ) -> dict[str, Any]:
         spec, allocation = job.spec, None
         if job.allocated:
-            found = allocate_detector(calibration, spec, None, self.folder)
-            spec = found.spec
+            options = {'others': job.others}
+            chosen = allocate_detector(calibration, spec, options, self.folder)
+            spec = chosen.spec
             allocation = {
-                'bops': found.bops,
-                'budget': found.budget,
-                'measured': list(found.measured),
-                'seconds': found.seconds,
+                'bops': chosen.bops,
+                'budget': chosen.budget,
+                'measured': list(chosen.measured),
+                'seconds': chosen.seconds,
             }
         qmodel, record = calibration.apply(spec)
         metrics, seconds = self.experiment.evaluate(qmodel, '')
         run = Report().add_run(qmodel, metrics, record.to_dict(), seconds)
-        run['resampled'] = self._resampled()
-        run['bops'] = sum(part['bops'] for part in run.pop('parts').values())
-        run['allocation'] = allocation
-        return run
+        found = {field: run[field] for field in FIELDS}
+        found['resampled'] = self._resampled()
+        found['bops'] = sum(part['bops'] for part in run['parts'].values())
+        found['allocation'] = allocation
+        found['made_with'] = _made_with()
+        return found
 
     def _resampled(self) -> dict[str, Any]:
         """Figures of the last evaluation on images drawn anew."""
-        found = kept_matches(self.experiment.runner.test_loop.evaluator)
+        found = kept_parts(self.experiment.runner.test_loop.evaluator)
         figures = {key: resampled(found[key]) for key in found}
         return {
             metric: {
@@ -162,14 +205,17 @@ class Ablation:
         labels = [row.label for row in table.rows]
         pairs = [(label, labels[0]) for label in labels[1:]]
         found = []
-        for bits in self.bits:
+        for bits in self._bits(table):
             figures = {
                 row.label: self._figures(row, bits, self._seeds(table))
                 for row in table.rows
             }
-            for of, against in dict.fromkeys([*pairs, *PAIRS.get(name, ())]):
+            figures['float'] = self._of_float()
+            for of, against in dict.fromkeys([*pairs, *pairs_of(name)]):
                 one, other = figures.get(of, {}), figures.get(against, {})
                 for metric in [key for key in one if key in other]:
+                    if not _in_common(one[metric], other[metric]):
+                        continue
                     off = difference(one[metric], other[metric])
                     about = {
                         'of': of,
@@ -180,57 +226,92 @@ class Ablation:
                     found.append(about | off.to_dict())
         return found
 
+    def _of_float(self) -> dict[str, dict[Any, Resampled]]:
+        kept = self.results['float'].get('resampled', {})
+        return {metric: {None: _unpacked(kept[metric])} for metric in kept}
+
     def _figures(
         self, row: Row, bits: tuple[int, int], seeds: range
-    ) -> dict[str, dict[int, Resampled]]:
-        """By metric and seed; empty where an earlier version kept none."""
-        found: dict[str, dict[int, Resampled]] = {}
+    ) -> dict[str, dict[Any, Resampled]]:
+        """By metric and seed; empty where none were kept."""
+        found: dict[str, dict[Any, Resampled]] = {}
         for job in settings(row, self.base, bits, seeds):
+            if job.key not in self.results:
+                continue
             kept = self.results[job.key].get('resampled') or {}
             for metric, entry in kept.items():
-                values = np.asarray(entry['values'])
-                found.setdefault(metric, {})[job.seed] = Resampled(
-                    entry['identity'], values
-                )
+                found.setdefault(metric, {})[job.draw.seed] = _unpacked(entry)
         return found
 
     def data(self, chosen: Mapping[str, Table]) -> dict[str, Any]:
-        """Finished results as a JSON-ready dict, see :meth:`run`."""
+        """Finished results as a JSON-ready dict.
+
+        Args:
+            chosen (Mapping[str, Table]): Tables by name.
+
+        Returns:
+            dict: ``schema``, ``float``, ``environment``, ``tables`` (title
+            and rows, each with the keys of its runs and how many there
+            will be) and ``runs`` by key.
+        """
         runs = {job.key: job for job in self.jobs(chosen)}
-        names = {key: f'run {i}' for i, key in enumerate(runs)}
+        names = {
+            key: f'run {i}'
+            for i, key in enumerate(runs)
+            if key in self.results
+        }
         return {
             'schema': SCHEMA,
             'environment': environment(),
-            'float': self.results['float'],
+            'float': _shown(self.results['float']),
             'groups': self.base.groups,
             'bits': [list(pair) for pair in self.bits],
             'tables': {
-                name: {
-                    'title': table.title,
-                    'differences': self._differences(name, table),
-                    'rows': [
-                        {
-                            'label': row.label,
-                            'bits': list(bits),
-                            'runs': [
-                                names[setting.key]
-                                for setting in settings(
-                                    row, self.base, bits, self._seeds(table)
-                                )
-                            ],
-                        }
-                        for bits in self.bits
-                        for row in table.rows
-                    ],
-                }
+                name: self._table(name, table, names)
                 for name, table in chosen.items()
             },
-            'runs': {
-                names[key]: {
-                    field: value
-                    for field, value in self.results[key].items()
-                    if field != 'resampled'
-                }
-                for key in runs
-            },
+            'runs': {names[key]: _shown(self.results[key]) for key in names},
         }
+
+    def _table(
+        self, name: str, table: Table, names: Mapping[str, str]
+    ) -> dict[str, Any]:
+        rows = []
+        for bits in self._bits(table):
+            for row in table.rows:
+                jobs = settings(row, self.base, bits, self._seeds(table))
+                done = [names[job.key] for job in jobs if job.key in names]
+                rows.append(
+                    {
+                        'label': row.label,
+                        'bits': list(bits),
+                        'planned': len(jobs),
+                        'runs': done,
+                    }
+                )
+        return {
+            'title': table.title,
+            'bits': [list(pair) for pair in self._bits(table)],
+            'differences': self._differences(name, table),
+            'rows': rows,
+        }
+
+
+def _shown(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result without what differences are made from."""
+    return {k: v for k, v in result.items() if k != 'resampled'}
+
+
+def _unpacked(entry: Mapping[str, Any]) -> Resampled:
+    return Resampled(entry['identity'], np.asarray(entry['values']))
+
+
+def _in_common(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
+    """Whether there is a pair of seeds yet."""
+    return None in one or None in other or bool(set(one) & set(other))
+
+
+def _made_with() -> dict[str, Any]:
+    """What a result depends on that may change before the next one."""
+    about = environment()
+    return {'version': __version__, 'commit': about['commit']}

@@ -26,12 +26,21 @@ class Row:
         changes (Mapping): Fields of the spec that differ.
         images (int): Calibration images. Defaults to 1.
         allocated (bool): Whether groups are allocated. Defaults to False.
+        others (str): What other layers do meanwhile, see
+            :func:`allocate_detector`. Defaults to 'target'.
+        seeds (int, optional): How many of the table's; None is all.
+        where (tuple): What fields of the images must be, as pairs.
+        annotations (str, optional): Another file of the calibration set.
     """
 
     label: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     images: int = 1
     allocated: bool = False
+    others: str = 'target'
+    seeds: int | None = None
+    where: tuple[tuple[str, str], ...] = ()
+    annotations: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,11 +51,31 @@ class Table:
         title (str): What it is about.
         rows (tuple[Row, ...]): Its lines.
         seeds (int, optional): How many of the seeds; None is all.
+        bits (tuple, optional): Of weights and activations; None is the
+            ablation's.
     """
 
     title: str
     rows: tuple[Row, ...]
     seeds: int | None = None
+    bits: tuple[tuple[int, int], ...] | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Draw:
+    """Calibration images.
+
+    Args:
+        images (int): How many.
+        seed (int): What they are drawn with.
+        where (tuple): See :class:`Row`.
+        annotations (str): See :class:`Row`; empty for the config's own.
+    """
+
+    images: int
+    seed: int
+    where: tuple[tuple[str, str], ...] = ()
+    annotations: str = ''
 
 
 @dataclass(frozen=True)
@@ -55,23 +84,30 @@ class Setting:
 
     Args:
         spec (QuantSpec): What to quantize and how.
-        images (int): Calibration images.
-        seed (int): What they are drawn with.
+        draw (Draw): What to calibrate on.
         allocated (bool): Whether groups are allocated.
+        others (str): See :class:`Row`.
     """
 
     spec: QuantSpec
-    images: int
-    seed: int
+    draw: Draw
     allocated: bool
+    others: str = 'target'
 
     @property
     def key(self) -> str:
         """Names its result."""
-        return json.dumps(
-            [self.spec.to_dict(), self.images, self.seed, self.allocated],
-            sort_keys=True,
-        )
+        draw = self.draw
+        named: list[Any] = [self.spec.to_dict(), draw.images, draw.seed]
+        named.append(self.allocated)
+        # only what is not as always, so that older results stay found
+        more = {
+            'where': dict(draw.where),
+            'annotations': draw.annotations,
+            'others': '' if self.others == 'target' else self.others,
+        }
+        named += [{k: v for k, v in more.items() if v}] * any(more.values())
+        return json.dumps(named, sort_keys=True)
 
 
 def tables(images: Sequence[int] = (1, 4, 8)) -> dict[str, Table]:
@@ -174,4 +210,12 @@ def settings(
     spec = dataclasses.replace(
         base, w_bits=bits[0], a_bits=bits[1], **row.changes
     )
-    return [Setting(spec, row.images, s, row.allocated) for s in seeds]
+    return [
+        Setting(
+            spec,
+            Draw(row.images, seed, row.where, row.annotations or ''),
+            row.allocated,
+            row.others,
+        )
+        for seed in seeds[: row.seeds]
+    ]

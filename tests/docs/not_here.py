@@ -10,6 +10,7 @@ ELSEWHERE = {
     'make demo': '.ci/run',
     'make lint': '.ci/run',
     'make docs': '.ci/run',
+    'make results': 'tests/tools/test_run_results.py',
     'python tools/ablate.py CONFIG CHECKPOINT --seed 0 1 2': (
         'tests/tools/test_ablate.py'
     ),

@@ -79,7 +79,7 @@ def test_other_weights_or_settings_share_no_results(ablation):
 def test_all_tables_can_be_made_into_settings(ablation):
     jobs = ablation(bits=[(4, 4), (8, 3)], seeds=5).jobs(tables())
     assert len({job.key for job in jobs}) == len(jobs)
-    order = [(job.images, job.seed) for job in jobs]
+    order = [job.draw for job in jobs]
     assert order == sorted(order)
     rows = [row for table in tables().values() for row in table.rows]
     assert len({row.label for row in tables()['methods'].rows}) == 8

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from igq_mmdet.report.ablations.results_file import a_run_a_line
+
 from ..conftest import ROOT
 
 
@@ -53,9 +55,9 @@ def test_all_tables_can_be_asked_for(ablate):
     assert set(ablate.TABLES) == set(ablation.tables())
 
 
-def test_results_are_written_a_run_a_line(ablate):
+def test_results_are_written_a_run_a_line():
     data = {'b': [1, {'runs': {}}], 'runs': {'x': {'z': 1, 'a': 2}, 'y': {}}}
-    text = ablate.a_run_a_line(data)
+    text = a_run_a_line(data)
     assert json.loads(text) == data
     assert '\n  "x": {"a": 2, "z": 1},\n  "y": {}\n' in text
 

@@ -12,7 +12,12 @@ from mmengine.evaluator import Evaluator
 
 from ...errors import SpecError
 from ...registry import METRICS
-from ...report.differences import Matches, average_precision
+from ...report.differences import (
+    Matches,
+    PartOfImages,
+    PerImage,
+    average_precision,
+)
 
 # position in COCOeval.stats
 STATS = {
@@ -49,6 +54,30 @@ def kept_matches(evaluator: Evaluator) -> dict[str, Matches]:
         if isinstance(metric, PreciseCocoMetric)
         for name, matches in metric.matches.items()
     }
+
+
+def kept_parts(evaluator: Evaluator) -> dict[str, PerImage]:
+    """Those of :func:`kept_matches`, and of each part AP is reported for.
+
+    Args:
+        evaluator (Evaluator): See :func:`kept_matches`.
+
+    Returns:
+        dict[str, PerImage]: By the key of the figure, such as
+        ``coco/bbox_mAP_by_kind/fluorescence``.
+    """
+    whole = kept_matches(evaluator)
+    found: dict[str, PerImage] = dict(whole)
+    for metric in evaluator.metrics:
+        for field, values in getattr(metric, 'by', {}).items():
+            for key, matches in whole.items():
+                if key.rpartition('/')[0] != (metric.prefix or ''):
+                    continue
+                own = np.array([values.get(x) for x in matches.image_ids])
+                for value in sorted(set(values.values())):
+                    name = f'{key}_by_{field}/{value}'
+                    found[name] = PartOfImages(matches, own == value)
+    return found
 
 
 @METRICS.register_module()

@@ -1,4 +1,4 @@
 """Ablation results as tables, pages and pictures.
 
-Imports: files, inspection, report, report.differences.
+Imports: errors, files, inspection, report, report.differences.
 """

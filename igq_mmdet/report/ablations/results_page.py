@@ -1,4 +1,4 @@
-"""docs/results.md: ablation results as a page, every figure from a file."""
+"""docs/results_demo.md: an ablation as a page, every figure from a file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,5 +1,6 @@
 """Ablation results as tables: means over seeds."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -19,7 +20,9 @@ class Line:
         box (tuple[float, ...]): Box AP in percent, by seed; empty if the
             evaluation has none.
         mask (tuple[float, ...]): Mask AP likewise.
-        bops (float): Mean bit operations an image.
+        bops (float): Mean bit operations an image; NaN if nothing ran.
+        runs (int): How many ran.
+        planned (int): How many there will be.
     """
 
     label: str
@@ -27,6 +30,8 @@ class Line:
     box: tuple[float, ...]
     mask: tuple[float, ...]
     bops: float
+    runs: int = 1
+    planned: int = 1
 
 
 def lines(data: Mapping[str, Any], table: str) -> list[Line]:
@@ -45,7 +50,9 @@ def lines(data: Mapping[str, Any], table: str) -> list[Line]:
                 (row['bits'][0], row['bits'][1]),
                 _metric(runs, BOX),
                 _metric(runs, MASK),
-                fmean(run['bops'] for run in runs),
+                fmean(run['bops'] for run in runs) if runs else math.nan,
+                len(runs),
+                row.get('planned', len(runs)),
             )
         )
     return found
@@ -65,15 +72,18 @@ def spread(values: Sequence[float]) -> str:
     return f'{fmean(values):.2f} ± {stdev(values):.2f}'
 
 
+NOT_RUN = 'not run'
 HEADER = ('setting', 'W/A', 'seeds', 'box AP', 'mask AP', 'BOPs (G)')
 
 
 def cells(line: Line) -> tuple[str, ...]:
     """One line of a table as texts, in the order of ``HEADER``."""
+    of = f' of {line.planned}' if line.runs < line.planned else ''
+    named = line.label, f'{line.bits[0]}/{line.bits[1]}', f'{line.runs}{of}'
+    if not line.runs:
+        return (*named, NOT_RUN, NOT_RUN, NOT_RUN)
     return (
-        line.label,
-        f'{line.bits[0]}/{line.bits[1]}',
-        str(len(line.box or line.mask)),
+        *named,
         spread(line.box),
         spread(line.mask),
         f'{line.bops / 1e9:.2f}',

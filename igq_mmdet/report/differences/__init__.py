@@ -10,7 +10,14 @@ from .average_precision import average_precision
 from .difference import Difference, difference
 from .image_values import ImageValues, names_digest, pack_hits, unpack_hits
 from .matches import Matches
-from .resampling import RESAMPLES, SEED, PerImage, Resampled, resampled
+from .resampling import (
+    RESAMPLES,
+    SEED,
+    PartOfImages,
+    PerImage,
+    Resampled,
+    resampled,
+)
 
 __all__ = [
     'RESAMPLES',
@@ -18,6 +25,7 @@ __all__ = [
     'Difference',
     'ImageValues',
     'Matches',
+    'PartOfImages',
     'PerImage',
     'Resampled',
     'average_precision',

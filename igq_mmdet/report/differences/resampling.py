@@ -71,6 +71,34 @@ def resamples(
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class PartOfImages:
+    """Some of the images, under draws of all: a :class:`PerImage`.
+
+    Args:
+        whole (PerImage): Of all images.
+        part (np.ndarray): Which of them count, bool (images,).
+    """
+
+    whole: PerImage
+    part: np.ndarray
+
+    @property
+    def images(self) -> int:
+        """How many are drawn from: all."""
+        return self.whole.images
+
+    @property
+    def identity(self) -> str:
+        """Of all images, and of which of them count."""
+        packed = np.packbits(self.part).tobytes().hex()
+        return f'{self.whole.identity}/{packed}'
+
+    def statistic(self, weights: np.ndarray) -> np.ndarray:
+        """See :class:`PerImage`."""
+        return self.whole.statistic(weights * self.part)
+
+
 def resampled(sample: PerImage, count: int = RESAMPLES) -> Resampled:
     """The figure of a run on all images and on every draw.
 
