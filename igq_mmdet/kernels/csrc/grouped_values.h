@@ -19,18 +19,22 @@ static void arrange_values(const uint8_t *codes, const float *zero,
 static void values_tile(const float *a, const float *b, const Runs &runs,
                         const float *scale, const float *bias, float *out,
                         int64_t stride, int rows, int columns) {
-    constexpr int R = GROUPED_MR;
-    F total[R][2] = {};
+    constexpr int R = GROUPED_MR, VECTORS = PANEL / LANES;
+    alignas(64) float total[R][PANEL] = {};
     int64_t k = 0;
     for (size_t i = 0; i < runs.ends.size(); ++i) {
-        F sum[R][2] = {};
+        Lane sum[R][VECTORS] = {};
         for (const int64_t end = runs.ends[i]; k < end; ++k) {
-            const F b0 = *(const F *)b, b1 = *(const F *)(b + 16);
+            Lane own[VECTORS];
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; ++v)
+                own[v] = *(const Lane *)(b + LANES * v);
 #pragma GCC unroll 16
             for (int r = 0; r < R; ++r) {
-                const F value = F{} + a[r];
-                sum[r][0] = multiply_add(value, b0, sum[r][0]);
-                sum[r][1] = multiply_add(value, b1, sum[r][1]);
+                const Lane value = Lane{} + a[r];
+#pragma GCC unroll 4
+                for (int v = 0; v < VECTORS; ++v)
+                    sum[r][v] = multiply_add(value, own[v], sum[r][v]);
             }
             a += R;
             b += PANEL;
@@ -38,16 +42,13 @@ static void values_tile(const float *a, const float *b, const Runs &runs,
         const float step = runs.step[i];
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r)
-            for (int v = 0; v < 2; ++v) total[r][v] += sum[r][v] * step;
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; ++v)
+                *(Lane *)(total[r] + LANES * v) += sum[r][v] * step;
     }
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-        if (r >= rows) break;
-        alignas(64) float y[PANEL];
-        for (int v = 0; v < 2; ++v) *(F *)(y + 16 * v) = total[r][v];
+    for (int r = 0; r < rows; ++r)
         for (int d = 0; d < columns; ++d)
-            out[r * stride + d] = y[d] * scale[d] + bias[d];
-    }
+            out[r * stride + d] = total[r][d] * scale[d] + bias[d];
 }
 
 void grouped_values(const float *x, int64_t rows, Codes how,

@@ -40,14 +40,19 @@ static inline V spread(const void *p) {
     return (V{} + four);
 }
 
-// a * b + c, rounded once.
-static inline F multiply_add(F a, F b, F c) {
+// One register of floats: what wider vectors are cut into is spilled.
 #ifdef IGQ_VNNI
-    return (F)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+static constexpr int LANES = 16;
 #else
-    for (int half = 0; half < 2; ++half)
-        ((__m256 *)&c)[half] = _mm256_fmadd_ps(
-            ((__m256 *)&a)[half], ((__m256 *)&b)[half], ((__m256 *)&c)[half]);
-    return c;
+static constexpr int LANES = 8;
+#endif
+typedef float Lane __attribute__((vector_size(4 * LANES), aligned(4)));
+
+// a * b + c, rounded once.
+static inline Lane multiply_add(Lane a, Lane b, Lane c) {
+#ifdef IGQ_VNNI
+    return (Lane)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#else
+    return (Lane)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 #endif
 }
