@@ -72,7 +72,7 @@ static V sums_of(const uint8_t *a, const Conv &s, const Plane &p,
 template <bool Wide>
 static void conv_tile(const uint8_t *const a[2], const int8_t *b,
                       const Conv &s, const Plane &p, V acc[MR][2]) {
-    V sum[MR][2] = {};
+    Words sum[MR][2][16 / LANES] = {};
     const int64_t step = p.columns * 4;
     for (int64_t ky = 0; ky < s.kernel_h; ++ky)
         for (int64_t kx = 0; kx < s.kernel_w; ++kx) {
@@ -80,12 +80,16 @@ static void conv_tile(const uint8_t *const a[2], const int8_t *b,
                 ky * s.dilation_h * p.row() + p.column(kx * s.dilation_w);
             const uint8_t *a0 = a[0] + tap, *a1 = a[1] + tap;
             for (int64_t q = 0; q < p.quads; ++q) {
-                const V u0 = load(a0), u1 = load(a1);
 #pragma GCC unroll 16
                 for (int r = 0; r < MR; ++r) {
-                    const V w = spread(b + 4 * r);
-                    sum[r][0] = dot<Wide>(sum[r][0], u0, w);
-                    sum[r][1] = dot<Wide>(sum[r][1], u1, w);
+                    const Words w = spread<Words>(b + 4 * r);
+#pragma GCC unroll 2
+                    for (int v = 0; v < 16 / LANES; ++v) {
+                        sum[r][0][v] = dot<Wide>(sum[r][0][v],
+                                                 ((const Words *)a0)[v], w);
+                        sum[r][1][v] = dot<Wide>(sum[r][1][v],
+                                                 ((const Words *)a1)[v], w);
+                    }
                 }
                 a0 += step;
                 a1 += step;
@@ -94,7 +98,7 @@ static void conv_tile(const uint8_t *const a[2], const int8_t *b,
         }
 #pragma GCC unroll 16
     for (int r = 0; r < MR; ++r)
-        for (int v = 0; v < 2; ++v) acc[r][v] = sum[r][v];
+        for (int v = 0; v < 2; ++v) acc[r][v] = load(&sum[r][v]);
 }
 
 template <bool Wide>

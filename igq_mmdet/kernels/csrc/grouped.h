@@ -42,33 +42,29 @@ static void runs_tile(const uint8_t *a, const int8_t *b, const Runs &runs,
     F total[R][2] = {};
     int64_t k = 0;
     for (size_t i = 0; i < count; ++i, start += outputs) {
-        V acc[R][2];
+        Words acc[R][PANEL / LANES];
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r)
-            for (int v = 0; v < 2; ++v) acc[r][v] = load(start + 16 * v);
-        for (const int64_t end = runs.ends[i]; k < end; ++k) {
-            const V b0 = load(b), b1 = load(b + 64);
-#pragma GCC unroll 16
-            for (int r = 0; r < R; ++r) {
-                const V four = spread(a + 4 * r);
-                acc[r][0] = dot<Wide>(acc[r][0], four, b0);
-                acc[r][1] = dot<Wide>(acc[r][1], four, b1);
-            }
-            a += 4 * R;
-            b += 4 * PANEL;
-        }
-        if (sums) {
-            const U z[2] = {(U)load(zero), (U)load(zero + 16)};
-#pragma GCC unroll 16
-            for (int r = 0; r < R; ++r)
-                for (int v = 0; v < 2; ++v)
-                    acc[r][v] = (V)((U)acc[r][v] - z[v] * sums[r * count + i]);
-        }
+#pragma GCC unroll 4
+            for (int v = 0; v < PANEL / LANES; ++v)
+                acc[r][v] = ((const Words *)start)[v];
+        multiply<R, Wide>(a, b, runs.ends[i] - k, acc);
+        k = runs.ends[i];
         const float step = runs.step[i];
 #pragma GCC unroll 16
-        for (int r = 0; r < R; ++r)
-            for (int v = 0; v < 2; ++v)
-                total[r][v] += __builtin_convertvector(acc[r][v], F) * step;
+        for (int r = 0; r < R; ++r) {
+            const uint32_t q = sums ? sums[r * count + i] : 0;
+#pragma GCC unroll 4
+            for (int v = 0; v < PANEL / LANES; ++v) {
+                Words exact = acc[r][v];
+                // unsigned: intermediate overflow is meant to wrap around
+                if (sums)
+                    exact = (Words)((Unsigned)exact -
+                                    ((const Unsigned *)zero)[v] * q);
+                ((Lanes *)total[r])[v] +=
+                    __builtin_convertvector(exact, Lanes) * step;
+            }
+        }
     }
     const F s[2] = {*(const F *)scale, *(const F *)(scale + 16)};
     const F c[2] = {*(const F *)bias, *(const F *)(bias + 16)};

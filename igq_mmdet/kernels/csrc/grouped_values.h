@@ -23,15 +23,15 @@ static void values_tile(const float *a, const float *b, const Runs &runs,
     alignas(64) float total[R][PANEL] = {};
     int64_t k = 0;
     for (size_t i = 0; i < runs.ends.size(); ++i) {
-        Lane sum[R][VECTORS] = {};
+        Lanes sum[R][VECTORS] = {};
         for (const int64_t end = runs.ends[i]; k < end; ++k) {
-            Lane own[VECTORS];
+            Lanes own[VECTORS];
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; ++v)
-                own[v] = *(const Lane *)(b + LANES * v);
+                own[v] = *(const Lanes *)(b + LANES * v);
 #pragma GCC unroll 16
             for (int r = 0; r < R; ++r) {
-                const Lane value = Lane{} + a[r];
+                const Lanes value = Lanes{} + a[r];
 #pragma GCC unroll 4
                 for (int v = 0; v < VECTORS; ++v)
                     sum[r][v] = multiply_add(value, own[v], sum[r][v]);
@@ -44,7 +44,7 @@ static void values_tile(const float *a, const float *b, const Runs &runs,
         for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; ++v)
-                *(Lane *)(total[r] + LANES * v) += sum[r][v] * step;
+                *(Lanes *)(total[r] + LANES * v) += sum[r][v] * step;
     }
     for (int r = 0; r < rows; ++r)
         for (int d = 0; d < columns; ++d)

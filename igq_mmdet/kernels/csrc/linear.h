@@ -28,26 +28,34 @@ static inline int64_t block_of(int64_t rows, int64_t quads, int threads,
     return (block + tile - 1) / tile * tile;
 }
 
+// acc + the products of ROWS tokens, [quads][ROWS][4] codes, and a panel.
+template <int ROWS, bool Wide>
+static inline void multiply(const uint8_t *&a, const int8_t *&b, int64_t quads,
+                            Words acc[ROWS][PANEL / LANES]) {
+    for (int64_t k = 0; k < quads; ++k, a += 4 * ROWS, b += 4 * PANEL)
+#pragma GCC unroll 16
+        for (int r = 0; r < ROWS; ++r) {
+            const Words four = spread<Words>(a + 4 * r);
+#pragma GCC unroll 4
+            for (int v = 0; v < PANEL / LANES; ++v)
+                acc[r][v] = dot<Wide>(acc[r][v], four,
+                                      ((const Words *)b)[v]);
+        }
+}
+
 // ROWS tokens times PANEL outputs. ``a`` holds [K / 4][MR][4] codes.
 template <int ROWS, bool Wide>
 static void tile(const uint8_t *a, const int8_t *b, int64_t quads,
                  const int32_t *start, const int32_t *zero,
                  const int32_t *sums, const float *scale, const float *bias,
                  float *out, int64_t stride, int rows, int columns) {
-    V acc[ROWS][2];
-    for (int r = 0; r < ROWS; ++r)
-        for (int v = 0; v < 2; ++v) acc[r][v] = load(start + 16 * v);
-    for (int64_t k = 0; k < quads; ++k) {
-        const V b0 = load(b), b1 = load(b + 64);
+    Words acc[ROWS][PANEL / LANES];
 #pragma GCC unroll 16
-        for (int r = 0; r < ROWS; ++r) {
-            const V four = spread(a + 4 * r);
-            acc[r][0] = dot<Wide>(acc[r][0], four, b0);
-            acc[r][1] = dot<Wide>(acc[r][1], four, b1);
-        }
-        a += 4 * MR;
-        b += 4 * PANEL;
-    }
+    for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < PANEL / LANES; ++v)
+            acc[r][v] = ((const Words *)start)[v];
+    multiply<ROWS, Wide>(a, b, quads, acc);
     const V z[2] = {load(zero), load(zero + 16)};
     const F s[2] = {*(const F *)scale, *(const F *)(scale + 16)};
     const F c[2] = {*(const F *)bias, *(const F *)(bias + 16)};
@@ -57,7 +65,7 @@ static void tile(const uint8_t *a, const int8_t *b, int64_t quads,
         F y[2];
         for (int v = 0; v < 2; ++v) {
             // unsigned: intermediate overflow is meant to wrap around
-            U exact = (U)acc[r][v] - (U)z[v] * (uint32_t)sums[r];
+            U exact = (U)load(&acc[r][v * 16 / LANES]) - (U)z[v] * (uint32_t)sums[r];
             y[v] = __builtin_convertvector((V)exact, F) * s[v] + c[v];
         }
         store(y, out + r * stride, columns);
