@@ -25,6 +25,10 @@ class RankError(IGQError, RuntimeError):
     """Processes that work together: one is gone, or they disagree."""
 
 
+class KernelError(IGQError, RuntimeError):
+    """Tensors that compiled kernels were handed and cannot read."""
+
+
 class MissingDependencyError(IGQError, ImportError):
     """An optional dependency that a feature needs."""
 

@@ -15,7 +15,7 @@ import torch
 
 from igq_mmdet.modules import QuantLinear
 from igq_mmdet.modules.attention.attention import QuantAttention
-from igq_mmdet.modules.base import QuantWeightModule
+from igq_mmdet.modules.weight_module import QuantWeightModule
 
 # What the order of sums may change, of the largest value: in the output of
 # one layer, and by the float operations between two layers.

@@ -13,10 +13,11 @@ from ..calibration.calibrate import quantize
 from ..calibration.collect import Forward, Statistics, call, collect
 from ..calibration.fit import fit
 from ..files.results_file import ResultsFile, digest
-from ..modules.base import QuantModule, QuantWeightModule, Workload
+from ..modules.base import QuantModule, Workload
 from ..modules.layers.linear import QuantLinear
 from ..modules.swap import quantized_layers
 from ..modules.table import ATTENTION
+from ..modules.weight_module import QuantWeightModule
 from ..quantizers import ActivationQuantizer
 from ..spec import QuantSpec
 from .divergence import Predict, divergence

@@ -4,9 +4,10 @@ from torch import nn
 
 from ..methods import METHODS
 from ..modes import in_ordinary_modes
-from ..modules.base import QuantWeightModule, Workload
+from ..modules.base import Workload
 from ..modules.norm_pairs import norm_pairs
 from ..modules.swap import quantized_layers
+from ..modules.weight_module import QuantWeightModule
 from ..spec import QuantSpec
 from .collect import Statistics
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError, SpecError
 from ..modes import in_ordinary_modes
-from ..modules.base import QuantModule, QuantWeightModule, Workload
+from ..modules.base import QuantModule, Workload
 from ..modules.plan import make_plan
 from ..modules.swap import quantized_layers, swap_
+from ..modules.weight_module import QuantWeightModule
 from ..quantizers import pack, packed_size, unpack
 from ..version import __version__
 from .checks import check_state

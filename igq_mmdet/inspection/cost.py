@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from ..methods import acting_method
-from ..modules.base import QuantModule, QuantWeightModule, Workload
+from ..modules.base import QuantModule, Workload
 from ..modules.layers.linear import QuantLinear
 from ..modules.table import ATTENTION
+from ..modules.weight_module import QuantWeightModule
 from ..quantizers import packed_size
 
 FLOAT_BITS = 32

@@ -8,8 +8,9 @@ from torch import nn
 
 from ..methods import METHODS
 from ..modes import in_ordinary_modes
-from ..modules.base import QuantModule, QuantWeightModule
+from ..modules.base import QuantModule
 from ..modules.swap import quantized_layers
+from ..modules.weight_module import QuantWeightModule
 from .columns import format_rows
 from .cost import Cost, layer_cost
 

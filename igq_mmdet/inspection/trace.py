@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..modules.base import QuantModule, QuantWeightModule, Workload
+from ..modules.base import QuantModule, Workload
 from ..modules.swap import quantized_layers
+from ..modules.weight_module import QuantWeightModule
 
 # product -> positions of the two operands that are multiplied
 PRODUCTS: dict[str, tuple[int, int]] = {

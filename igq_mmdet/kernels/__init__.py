@@ -1,8 +1,9 @@
 """Compiled kernels and memory to fill; knows nothing of layers.
 
-Imports: nothing of the package.
+Imports: errors.
 """
 
-from .library import library, runs_here
+from .guard import recorded, runs_here
+from .library import library
 
-__all__ = ['library', 'runs_here']
+__all__ = ['library', 'recorded', 'runs_here']

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .guard import readable, recorded
+
 # Bytes from which a tensor has huge pages (of 2 MB) to gain.
 LEAST = 1 << 22
 
@@ -27,13 +29,15 @@ def empty(like: Tensor, *shape: int) -> Tensor:
         Tensor: Uninitialised.
     """
     out = like.new_empty(shape)
-    if out.device.type == 'cpu':
+    if out.device.type == 'cpu' and not recorded():
         _advise(out)
     return out
 
 
 @torch.compiler.disable
 def _advise(out: Tensor) -> None:
+    if not readable(out):
+        return
     size = out.numel() * out.element_size()
     madvise = _madvise()
     if size < LEAST or madvise is None:

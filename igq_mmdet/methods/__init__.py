@@ -4,7 +4,7 @@ Each says what it observes, how it is fitted, what it costs and how it is
 multiplied on integers. Files outside the package add theirs, see
 docs/add_a_method.md.
 
-Imports: fitting, observers, open_registry, quantizers.
+Imports: fitting, kernels, observers, open_registry, quantizers.
 """
 
 # isort: off

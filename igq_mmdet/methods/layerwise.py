@@ -62,38 +62,29 @@ class StaticQuantizer(ActivationQuantizer):
             x (Tensor): Any shape.
             out (Tensor, optional): Where to write; contiguous, may be
                 ``x``. Defaults to a new tensor.
+
+        Returns:
+            Tensor: Same shape; callers go on with it, whatever ``out`` is.
         """
         x = x.contiguous()
         if out is None:
             out = torch.empty_like(x)
-        if x.numel():
-            rows = x.view(-1, x.shape[-1])
-            scale, zero_point, multiple = self.grid(rows)
-            fake_quantize(
-                rows,
-                scale,
-                zero_point,
-                self.bits,
-                out.view(rows.shape),
-                multiple,
-            )
-        return out
+        if not x.numel():
+            return out
+        rows = x.view(-1, x.shape[-1])
+        scale, zero_point, multiple = self.grid(rows)
+        return fake_quantize(
+            rows, scale, zero_point, self.bits, out.view(rows.shape), multiple
+        ).view(x.shape)
 
     def quantize(
         self, x: Tensor, counted: Tensor, out: Tensor | None
     ) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
         if out is not None:
-            fake_quantize(
-                rows,
-                self.scale,
-                self.zero_point,
-                self.bits,
-                out.view(rows.shape),
-            )
-            return out
+            out = out.view(rows.shape)
         return fake_quantize(
-            rows, self.scale, self.zero_point, self.bits
+            rows, self.scale, self.zero_point, self.bits, out
         ).view(x.shape)
 
 

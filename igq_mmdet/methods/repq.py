@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..fitting.percentile import order_statistic
+from ..kernels import recorded
 from ..observers import ChannelHistogram, Histogram
 from ..quantizers import (
     ActivationQuantizer,
@@ -164,9 +165,10 @@ def fake_quantize_log_sqrt2(
             new tensor.
 
     Returns:
-        Tensor: ``out``.
+        Tensor: The quantized values, in ``out`` unless operations are
+        recorded.
     """
-    out = torch.div(x, scale, out=out)
+    out = x / scale if recorded() else torch.div(x, scale, out=out)
     out.log2_().mul_(-2).round_().clamp_(min=0)
     nothing = out > max_code(bits)
     return out.mul_(-0.5).exp2_().mul_(scale).masked_fill_(nothing, 0)

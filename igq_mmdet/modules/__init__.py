@@ -5,11 +5,12 @@ Imports: errors, field_checks, kernels, methods, quantizers, spec.
 
 from .attention.shift_window_attention import QuantShiftWindowMSA
 from .attention.window_attention import QuantWindowMSA
-from .base import LayerConfig, QuantModule, QuantWeightModule
+from .base import LayerConfig, QuantModule
 from .instances import Instances, current_instances, instances
 from .layers.conv import QuantConv2d
 from .layers.conv_transpose import QuantConvTranspose2d
 from .layers.linear import QuantLinear
+from .weight_module import QuantWeightModule
 
 __all__ = [
     'Instances',

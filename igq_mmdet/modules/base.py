@@ -1,4 +1,4 @@
-"""What quantized layers share: codes for weights, a record of their work."""
+"""What all quantized layers share: settings and a record of their work."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -6,9 +6,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..methods import ROUNDINGS
-from ..quantizers import ActivationQuantizer, dequantize_weight
-from .workspace import workspace
+from ..kernels import recorded
+from ..quantizers import ActivationQuantizer
 
 
 @dataclass(frozen=True)
@@ -115,195 +114,20 @@ class QuantModule(nn.Module):
         }
 
 
-class QuantWeightModule(QuantModule):
-    """A layer with a weight: float until frozen, then codes only.
-
-    Args:
-        config (LayerConfig): Its settings.
-        weight (Tensor): Float weight, taken over, not copied.
-        bias (Tensor, optional): Float bias, taken over.
-
-    Attributes:
-        channel_axis (int): The axis of the weight's output channels.
-        weight (Tensor): Float; once frozen what the codes stand for, made
-            anew at each access.
-        weight_codes (Tensor): uint8, shape of the weight, once frozen.
-        weight_scale (Tensor): (D, 1), float32, once frozen.
-        weight_zero_point (Tensor): (D, 1), float32, once frozen.
-    """
-
-    channel_axis: ClassVar[int] = 0
-    input_quantizer: Any
-    weight_codes: Tensor
-    weight_scale: Tensor
-    weight_zero_point: Tensor
-
-    def __init__(
-        self, config: LayerConfig, weight: Tensor, bias: Tensor | None
-    ) -> None:
-        super().__init__(config)
-        self.weight = weight
-        self.bias = bias
-
-    def __getattr__(self, name: str) -> Any:
-        if name == 'weight' and self.frozen:
-            return self.effective_weight()
-        return super().__getattr__(name)
-
-    @property
-    def frozen(self) -> bool:
-        """Whether the weight is held as codes."""
-        return 'weight_codes' in self.__dict__.get('_buffers', ())
-
-    def _rows(self, weight: Tensor) -> Tensor:
-        """The weight with one row an output channel, (D, K)."""
-        return weight.transpose(0, self.channel_axis).flatten(1)
-
-    def _unrows(self, rows: Tensor, shape: torch.Size) -> Tensor:
-        """The inverse of :meth:`_rows` for a weight of ``shape``."""
-        moved = list(shape)
-        axis = self.channel_axis
-        moved[0], moved[axis] = moved[axis], moved[0]
-        return rows.view(moved).transpose(0, axis).contiguous()
-
-    @torch.no_grad()
-    def rounded(
-        self, hessian: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Rounds the float weight, which stays.
-
-        Args:
-            hessian (Tensor, optional): See :class:`Rounding`.
-
-        Returns:
-            tuple[Tensor, Tensor, Tensor]: What :meth:`adopt_codes` takes.
-        """
-        weight = self.weight.detach()
-        codes, scale, zero_point = ROUNDINGS.build(self.config.weights)(
-            self._rows(weight), self.config, hessian
-        )
-        return self._unrows(codes, weight.shape), scale, zero_point
-
-    def freeze(self, hessian: Tensor | None = None) -> None:
-        """Replaces the float weight by codes, see :meth:`rounded`."""
-        if not self.frozen:
-            self.adopt_codes(*self.rounded(hessian))
-
-    def adopt_codes(
-        self, codes: Tensor, scale: Tensor, zero_point: Tensor
-    ) -> None:
-        """Holds these codes instead of a float weight or other codes.
-
-        Args:
-            codes (Tensor): uint8, shape of the weight.
-            scale (Tensor): (D, 1).
-            zero_point (Tensor): (D, 1).
-        """
-        if not self.frozen:
-            del self.weight
-        self.register_buffer('weight_codes', codes)
-        self.register_buffer('weight_scale', scale)
-        self.register_buffer('weight_zero_point', zero_point)
-
-    def frozen_like(self) -> None:
-        """Takes the shape of a frozen layer; values are to be loaded."""
-        if self.frozen:
-            return
-        channels = self._rows(self.weight).shape[0]
-        column = self.weight.new_zeros(channels, 1, dtype=torch.float32)
-        self.adopt_codes(
-            torch.zeros_like(self.weight, dtype=torch.uint8),
-            column,
-            column.clone(),
-        )
-
-    def quantized(self, x: Tensor, grid: bool = False) -> Tensor:
-        """The input through ``input_quantizer``, as one tensor.
-
-        Args:
-            x (Tensor): Any shape.
-            grid (bool): As ``q - z``, where the quantizer is a static one.
-                Defaults to False.
-
-        Returns:
-            Tensor: ``x``, or quantized values to be used up before the
-            next call, whose result may take their place in memory.
-        """
-        quantizer: ActivationQuantizer = self.input_quantizer
-        if quantizer.observer is not None or not quantizer.ready:
-            return quantizer(x)
-        x = x.contiguous()
-        out = workspace(x)
-        if not grid or not x.numel():
-            return quantizer(x, out=out)
-        return self.input_quantizer.integers(x, out)
-
-    def effective_weight(self) -> Tensor:
-        """The weight that is multiplied: float, or dequantized codes."""
-        if not self.frozen:
-            return self.weight
-        return self.values_of(
-            self.weight_codes, self.weight_scale, self.weight_zero_point
-        )
-
-    def values_of(
-        self, codes: Tensor, scale: Tensor, zero_point: Tensor
-    ) -> Tensor:
-        """The weight that codes stand for, see :meth:`adopt_codes`."""
-        rows = dequantize_weight(self._rows(codes), scale, zero_point)
-        return self._unrows(rows, codes.shape)
-
-    def on_grid(self, x: Tensor) -> bool:
-        """Whether input and weight can be multiplied as integers.
-
-        Integers in float32 add up exactly in any order while the sum stays
-        below 2^24, which makes the simulation equal to integer execution
-        bit by bit. Half precision holds too few of them.
-
-        Args:
-            x (Tensor): The input.
-        """
-        form = self.input_quantizer.form
-        return form == 'common_step' and self.grid_possible(x)
-
-    def grid_possible(self, x: Tensor) -> bool:
-        """Whether the layer holds codes and quantizes ``x`` to integers."""
-        quantizer = self.input_quantizer
-        return (
-            self.frozen
-            and quantizer.ready
-            and quantizer.observer is None
-            and holds_integers(x)
-        )
-
-    def grid_weight(self) -> Tensor:
-        """``w - z_w``, shape of the weight, to be used up at once."""
-        codes = self._rows(self.weight_codes)
-        zero_point = self.weight_zero_point
-        out = workspace(zero_point.expand(codes.shape), 'weight')
-        rows = dequantize_weight(codes, None, zero_point, out)
-        return self._unrows(rows, self.weight_codes.shape)
-
-    def grid_scale(self) -> Tensor:
-        """What a sum over the grid is multiplied by, ``s_w s_0``, (D,)."""
-        scale: Tensor = self.weight_scale.view(-1)
-        return scale * self.input_quantizer.grid_step
-
-    def extra_repr(self) -> str:
-        state = 'codes' if self.frozen else 'float'
-        return f'w_bits={self.config.w_bits}, weight={state}'
-
-
 def holds_integers(x: Tensor) -> bool:
     """Whether products with a tensor keep the integers that sums need.
+
+    A graph that is recorded is of float operations, which other inputs and
+    other programs can run; the numbers are the same but for rounding.
 
     Args:
         x (Tensor): An operand; autocast would make it half precision.
     """
-    return x.dtype in (
-        torch.float32,
-        torch.float64,
-    ) and not torch.is_autocast_enabled(x.device.type)
+    return (
+        x.dtype in (torch.float32, torch.float64)
+        and not torch.is_autocast_enabled(x.device.type)
+        and not recorded()
+    )
 
 
 def take_over(target: nn.Module, source: nn.Module, *names: str) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..kernels import recorded
+
 
 @dataclass(frozen=True)
 class Instances:
@@ -60,7 +62,8 @@ class Instances:
         for image in x.split(self._rows(x.shape[0])):
             values = counted = image.reshape(-1, channels)
             if keep is not None:
-                counted = image[keep[start : start + image.shape[0]]]
+                own = keep[start : start + image.shape[0]]
+                counted = _evened(image, own) if recorded() else image[own]
             elif self.tokens is not None:
                 counted = image[:, : self.tokens].reshape(-1, channels)
             start += image.shape[0]
@@ -108,6 +111,25 @@ class Instances:
                 'name them with igq_mmdet.modules.instances'
             )
         return rows
+
+
+def _evened(image: Tensor, keep: Tensor) -> Tensor:
+    """As many tokens as there are, with the range of those that count.
+
+    A recorded graph has sizes that no value decides: what does not count
+    repeats a token that does.
+
+    Args:
+        image (Tensor): (R, N, C).
+        keep (Tensor): Which tokens count, bool, (R, N).
+
+    Returns:
+        Tensor: (R * N, C).
+    """
+    keep = keep | ~keep.any()
+    first = keep.flatten().to(torch.int64).argmax().view(1)
+    token = image.flatten(0, 1).index_select(0, first)
+    return torch.where(keep[..., None], image, token).flatten(0, 1)
 
 
 _current: ContextVar[Instances] = ContextVar('igq_instances')

@@ -9,6 +9,8 @@ import threading
 import torch
 from torch import Tensor
 
+from ..kernels import recorded
+
 LIMIT = 1 << 27  # bytes kept per thread; larger values get fresh memory
 
 _kept = threading.local()
@@ -27,7 +29,7 @@ def workspace(like: Tensor, use: str = 'input') -> Tensor:
         what earlier calls in this thread returned.
     """
     size = like.numel() * like.element_size()
-    if like.device.type != 'cpu' or size > LIMIT:
+    if like.device.type != 'cpu' or size > LIMIT or recorded():
         return torch.empty(like.shape, dtype=like.dtype, device=like.device)
     buffer: Tensor | None = getattr(_kept, use, None)
     if buffer is None or buffer.numel() < size:

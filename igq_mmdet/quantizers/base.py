@@ -135,7 +135,7 @@ class ActivationQuantizer(nn.Module):
                 to a new tensor.
 
         Returns:
-            Tensor: (N, C).
+            Tensor: (N, C); callers go on with it, whatever ``out`` is.
         """
         if counted is None:
             counted = x
@@ -158,7 +158,8 @@ class ActivationQuantizer(nn.Module):
         Only with the form ``common_step``: sums of products can be taken
         over integers, see :meth:`grid`.
         """
-        raise NotImplementedError
+        # torch.jit.trace asks every module which attributes it has
+        raise AttributeError('grid_step')
 
     def grid(self, counted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """How values of one instance become multiples of ``grid_step``.

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..kernels.library import RowsStruct, library, runs_here
+from ..kernels import library, runs_here
+from ..kernels.library import RowsStruct, address
 from .base import ActivationQuantizer
 from .uniform import TILE, max_code
 
@@ -70,11 +71,11 @@ def softmax_codes(
         for term in (first, second)
     ]
     present = [term for term in terms if term is not None]
-    if not runs_here(scores, *present):
+    if not runs_here(scores, edges, step, *present):
         return _by_library(scores, factor, terms, edges, step, top)
     steps = scores.new_empty(scores.shape[:-1])
     kernels = library()
-    if kernels is None:
+    if kernels is None or not scores.is_contiguous() or scores.dim() > 5:
         rows = max(1, TILE // max(scores[0].numel(), 1))
         for start in range(0, len(scores), rows):
             block = slice(start, start + rows)
@@ -104,9 +105,11 @@ def softmax_codes(
                 ),
                 (),
             ),
-            tuple(None if t is None else t.data_ptr() for t in kept),
-            edges.data_ptr(),
-            step.data_ptr(),
+            tuple(
+                None if t is None else address(t, strided=True) for t in kept
+            ),
+            address(edges),
+            address(step),
             len(step),
             factor,
             top,

@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor
 
-from ..kernels.library import CodesStruct, Library, library, runs_here
+from ..kernels import library, recorded, runs_here
+from ..kernels.guard import share_partly
+from ..kernels.library import CodesStruct, Library, address
 
 # Below these spans a range counts as one constant. The relative one keeps
 # |zero point| under 2**24, so that float32 holds every code exactly.
@@ -89,7 +91,8 @@ def fake_quantize(
 ) -> Tensor:
     """Quantizes and dequantizes: ``s * (q - z)``, block by block.
 
-    Rounding has no gradient, and none is recorded.
+    Rounding has no gradient, and none is recorded. While operations are
+    :func:`recorded`, ``out`` is left alone and the result a new tensor.
 
     Args:
         x (Tensor): Values, (N, K).
@@ -103,16 +106,22 @@ def fake_quantize(
             ``scale``. Defaults to ``scale``.
 
     Returns:
-        Tensor: ``out``.
+        Tensor: The quantized values, in ``out`` if there is one; callers
+        go on with what is returned.
     """
-    if out is None:
-        out = torch.empty_like(x)
     low, high = -zero_point, max_code(bits) - zero_point
     step = scale if multiple is None else multiple
-    if x.is_contiguous() and out.is_contiguous() and runs_here(x, out, scale):
+    if recorded():
+        return torch.clamp(torch.round(x / scale), low, high) * step
+    if out is None:
+        out = torch.empty_like(x)
+    elif out.shape != x.shape:
+        raise ValueError(f'out is {tuple(out.shape)}, x {tuple(x.shape)}')
+    how = (scale, low, high, step)
+    if _kernel_takes(x, how, out):
         kernels = library()
         if kernels is not None:
-            _by_kernel(kernels, x, (scale, low, high, step), out)
+            _by_kernel(kernels, x, how, out)
             return out
     rows = max(1, TILE * torch.get_num_threads() // max(x.shape[-1], 1))
     per_row = scale.dim() == 2
@@ -124,17 +133,30 @@ def fake_quantize(
     return out
 
 
+def _kernel_takes(x: Tensor, how: tuple[Tensor, ...], out: Tensor) -> bool:
+    if x.dim() != 2 or not (x.is_contiguous() and out.is_contiguous()):
+        return False
+    scale = tuple(how[0].shape)
+    if scale not in ((), (1,), (1, 1), tuple(x.shape[1:]), (x.shape[0], 1)):
+        return False
+    if any(p.shape != how[0].shape and p.numel() != 1 for p in how):
+        return False
+    return runs_here(x, out, *how)
+
+
 @torch.compiler.disable
 def _by_kernel(
     kernels: Library, x: Tensor, how: tuple[Tensor, ...], out: Tensor
 ) -> None:
+    if share_partly(x, out):
+        raise ValueError('out and x overlap; use x itself or another tensor')
     scale = how[0]
-    own = [part.expand_as(scale).contiguous() for part in how]
+    own = [part.reshape(-1).expand(scale.numel()).contiguous() for part in how]
     kernels.call(
         'values',
         x,
         *x.shape,
-        CodesStruct(*(part.data_ptr() for part in own)),
+        CodesStruct(*map(address, own)),
         _kind(x, scale),
         out,
         torch.get_num_threads(),
@@ -145,8 +167,7 @@ def _kind(x: Tensor, scale: Tensor) -> int:
     """What a kernel calls one scale for all, a column or a row: 0 to 2."""
     if scale.numel() == 1:
         return 0
-    shapes = (tuple(x.shape[1:]), (len(x), 1))
-    return 1 + shapes.index(tuple(scale.shape))
+    return 1 if scale.shape == x.shape[1:] else 2
 
 
 def column_bounds(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -162,7 +183,7 @@ def column_bounds(x: Tensor) -> tuple[Tensor, Tensor]:
         tuple[Tensor, Tensor]: Minima and maxima, (C,).
     """
     kernels = library() if runs_here(x) else None
-    if kernels is None:
+    if kernels is None or x.dim() != 2 or not x.numel():
         return x.amin(0), x.amax(0)
     x = x.contiguous()
     lower, upper = x.new_empty(2, x.shape[1])

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..kernels import library, runs_here
+from ..kernels import library, recorded, runs_here
+from ..kernels.guard import readable
 from .uniform import fake_quantize, qparams, quantize
 
 
@@ -103,11 +104,26 @@ def dequantize_weight(
     Returns:
         Tensor: (D, K), dtype of ``zero_point``.
     """
+    if recorded():
+        rows = codes - zero_point
+        return rows if scale is None else rows * scale
     if out is None:
         out = zero_point.new_empty(codes.shape)
+    elif out.shape != codes.shape:
+        raise ValueError(f'out is {tuple(out.shape)}, not the codes')
     codes = codes.contiguous()
-    kernels = library() if runs_here(zero_point, out) else None
-    if kernels and out.is_contiguous() and codes.dtype is torch.uint8:
+    column = (len(codes), 1)
+    floats = [zero_point, out] if scale is None else [zero_point, out, scale]
+    kernels = library() if runs_here(*floats) else None
+    if (
+        kernels is not None
+        and codes.dim() == 2
+        and codes.dtype is torch.uint8
+        and readable(codes)
+        and out.is_contiguous()
+        and zero_point.shape == column
+        and (scale is None or scale.shape == column)
+    ):
         kernels.call(
             'weight_values',
             codes,

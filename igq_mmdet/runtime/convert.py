@@ -9,11 +9,12 @@ from ..errors import SpecError
 from ..kernels.library import library
 from ..modes import in_ordinary_modes
 from ..modules.attention.shift_window_attention import QuantShiftWindowMSA
-from ..modules.base import QuantModule, QuantWeightModule
+from ..modules.base import QuantModule
 from ..modules.layers.conv import QuantConv2d
 from ..modules.layers.conv_transpose import QuantConvTranspose2d
 from ..modules.layers.linear import QuantLinear
 from ..modules.swap import quantized_layers, relink
+from ..modules.weight_module import QuantWeightModule
 from .conv import IntegerConv2d
 from .conv_transpose import IntegerConvTranspose2d
 from .linear import IntegerLinear

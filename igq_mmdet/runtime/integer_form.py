@@ -2,8 +2,12 @@
 
 from typing import Any
 
-from ..modules.base import QuantWeightModule, take_over
+from torch import Tensor
+
+from ..kernels import runs_here
+from ..modules.base import take_over
 from ..modules.layers.static_input import StaticInputModule
+from ..modules.weight_module import QuantWeightModule
 from .product import fits_int32
 from .weights import IntegerWeight
 
@@ -32,6 +36,8 @@ class IntegerForm(QuantWeightModule):
         reason = cls.refuses(layer)
         if reason is not None:
             return reason
+        if not runs_here(layer.weight_scale, layer.input_quantizer.scale):
+            return 'it is not in float32 on a CPU'
         if not fits_int32(cls.integer_weight(layer), layer.input_quantizer):
             return 'its sums could exceed 32 bits'
         return None
@@ -70,6 +76,21 @@ class IntegerForm(QuantWeightModule):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.prepare(self.integer_weight(self))
+
+    def takes(self, x: Tensor, channel_axis: int, channels: int) -> bool:
+        """Whether an input is multiplied on codes, not simulated.
+
+        Args:
+            x (Tensor): The input.
+            channel_axis (int): Where it has its channels.
+            channels (int): How many the layer takes.
+        """
+        return (
+            not self.observing
+            and x.dim() > abs(channel_axis)
+            and x.shape[channel_axis] == channels
+            and runs_here(x, self.input_quantizer.scale)
+        )
 
     def prepare(self, weight: IntegerWeight) -> None:
         """Makes ``product``, for the kernels of this machine."""

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..kernels.library import CodesStruct, WeightsStruct
+from ..kernels.library import CodesStruct, WeightsStruct, address
 
 PANEL = 32  # outputs of a tile, PANEL of csrc/linear.h
 
@@ -132,7 +132,10 @@ class IntegerWeight:
             F.pad(self.bias, pad).contiguous(),
         ]
         return WeightsStruct(
-            *(tensor.data_ptr() for tensor in self._kept),
+            address(laid_out, torch.int8),
+            address(self._kept[1], torch.int32),
+            address(self._kept[2]),
+            address(self._kept[3]),
             inputs,
             len(self.scale),
             int(2 * reach * largest >= 2**15),
@@ -190,12 +193,8 @@ class ChannelCodes:
 
     def struct(self) -> CodesStruct:
         """The C struct; valid while this object lives."""
-        return CodesStruct(
-            self.scale.data_ptr(),
-            self.low.data_ptr(),
-            self.high.data_ptr(),
-            self.multiple.data_ptr(),
-        )
+        parts = (self.scale, self.low, self.high, self.multiple)
+        return CodesStruct(*map(address, parts))
 
     def codes(self, x: Tensor) -> Tensor:
         """The bytes of (N, K) values, as float32."""

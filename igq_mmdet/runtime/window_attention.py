@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..kernels import library, runs_here
+from ..kernels.library import address
 from ..kernels.memory import empty
 from ..modules.attention.shift_window_attention import (
     QuantShiftWindowMSA,
@@ -87,7 +88,15 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
         """See :meth:`QuantShiftWindowMSA.attend_windows`."""
         kernels = library()
         attention: QuantWindowMSA = self.w_msa
-        if kernels is None or attention.observing or not runs_here(qkv):
+        if (
+            kernels is None
+            or attention.observing
+            or not runs_here(
+                qkv,
+                attention.q_quantizer.scale,
+                attention.relative_position_bias_table,
+            )
+        ):
             return super().attend_windows(qkv, layout, tokens)
         qkv = qkv.contiguous()
         out = empty(qkv, len(qkv), tokens, qkv.shape[2] // 3)
@@ -100,9 +109,9 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
             attention, qkv, layout.gather, self.window_size**2, tokens, how
         )
         bits = attention.config.a_bits
-        shape.bias = bias.data_ptr()
-        shape.mask = None if mask is None else mask.data_ptr()
-        shape.edges, shape.row_scale = edges.data_ptr(), step.data_ptr()
+        shape.bias = address(bias)
+        shape.mask = None if mask is None else address(mask)
+        shape.edges, shape.row_scale = address(edges), address(step)
         shape.groups = len(step)
         shape.score_scale = attention.score_factor()
         shape.top, shape.shift = max_code(bits), 2 ** (bits - 1)

@@ -24,8 +24,8 @@ from ..detection.models.random_detector import (
     random_detector,
 )
 from ..errors import CalibrationError, IGQError, one_line
-from ..modules.base import QuantWeightModule
 from ..modules.swap import quantized_layers
+from ..modules.weight_module import QuantWeightModule
 from ..spec import QuantSpec
 from .zoo_members import image_side, narrower, smaller
 

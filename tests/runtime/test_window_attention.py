@@ -45,7 +45,9 @@ def test_equals_the_simulation(
     assert reason is None
     integer = IntegerShiftWindowMSA.from_quantized(layer)
     tokens = size[0] * size[1]
-    layout = layer.layout(*size, torch.device('cpu'))
+    layout = layer.layout(
+        *size, (window, window), (shift, shift), torch.device('cpu')
+    )
     rows = tokens + (layout.real is not None)
     qkv = torch.randn(2, rows, 3 * channels) * 2
     found = integer.attend_windows(qkv, layout, tokens)

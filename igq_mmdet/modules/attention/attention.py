@@ -50,8 +50,8 @@ class QuantProducts(QuantModule):
         return (
             not self.observing
             and self.q_quantizer.ready
-            and has_row_steps(self.softmax_quantizer)
             and holds_integers(x)
+            and has_row_steps(self.softmax_quantizer)
         )
 
 
@@ -145,7 +145,7 @@ class QuantAttention(QuantProducts):
         return out, scores.mul_(steps[..., None])
 
     def quantize_rows(self, attention: Tensor, keep: Tensor | None) -> Tensor:
-        """Quantizes the rows of an attention map in place.
+        """Quantizes the rows of an attention map, mostly in place.
 
         Args:
             attention (Tensor): (R, heads, L, S), owned by the caller.
@@ -153,15 +153,14 @@ class QuantAttention(QuantProducts):
                 bool, (R, L).
 
         Returns:
-            Tensor: ``attention``.
+            Tensor: (R, heads, L, S).
         """
         rows = attention.view(-1, attention.shape[-1])
         if self.observing:
             real = _counted(attention, keep)
             self.softmax_quantizer(rows, real.reshape(-1, rows.shape[-1]))
-        else:
-            self.softmax_quantizer(rows, out=rows)
-        return attention
+            return attention
+        return self.softmax_quantizer(rows, out=rows).view_as(attention)
 
 
 def _counted(x: Tensor, keep: Tensor | None) -> Tensor:

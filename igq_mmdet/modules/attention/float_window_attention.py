@@ -90,10 +90,8 @@ class FloatWindowMSA(nn.Module):
         scores = (query * self.scale) @ key.transpose(-2, -1)
         scores += self.position_bias(length)
         if mask is not None:
-            windows = mask.shape[0]
-            scores.view(-1, windows, heads, length, length).add_(
-                mask[None, :, None]
-            )
+            by_window = scores.view(-1, mask.shape[0], *scores.shape[1:])
+            scores = by_window.add_(mask[None, :, None]).view_as(scores)
         attention = self.quantize_softmax(self.softmax(scores), counted)
         out = self.attn_drop(attention) @ value
         return out.transpose(1, 2).reshape(rows, length, width // 3)

@@ -6,12 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...kernels import library, runs_here
+from ...kernels import recorded
 from ..base import take_over
 from ..instances import instances
 from .float_window_attention import FloatWindowMSA
 from .window_attention import QuantWindowMSA
 from .window_products import attend_windows
+
+Pair = tuple[int, int]
+APART = -100.0  # score of tokens that only the shift brought together
 
 
 @dataclass(frozen=True)
@@ -34,51 +37,84 @@ class WindowLayout:
 
 
 def window_layout(
-    height: int, width: int, window: int, shift: int, device: torch.device
+    height: int, width: int, window: Pair, shift: Pair, device: torch.device
 ) -> WindowLayout:
     """The layout of one feature map.
 
     Args:
         height (int): Height of the map in tokens.
         width (int): Width of the map in tokens.
-        window (int): Side of a window in tokens.
-        shift (int): Cyclic shift towards the top left, in tokens.
+        window (Pair): Height and width of a window in tokens.
+        shift (Pair): Cyclic shift up and to the left, in tokens.
         device (torch.device): Where the tensors live.
     """
     tokens = height * width
-    pad = (0, -width % window, 0, -height % window)
+    below, right = -height % window[0], -width % window[1]
     grid = torch.arange(tokens, device=device).view(height, width)
-    grid = F.pad(grid, pad, value=tokens)
-    gather = _partition(grid.roll((-shift, -shift), (0, 1)), window)
-    real = gather != tokens
-    scatter = torch.empty(tokens, dtype=torch.long, device=device)
-    scatter[gather[real]] = real.flatten().nonzero()[:, 0]
-    mask = None
-    if shift:
-        rows, columns = (
-            _regions(side, window, shift, device) for side in grid.shape
+    grid = F.pad(grid, (0, right, 0, below), value=tokens)
+    gather = _partition(grid.roll((-shift[0], -shift[1]), (0, 1)), window)
+    rows, columns = (
+        (torch.arange(side, device=device) - moved) % full
+        for side, moved, full in zip(
+            (height, width), shift, grid.shape, strict=True
         )
-        region = _partition(rows[:, None] * 3 + columns, window)
-        apart = region[:, None] != region[:, :, None]
-        mask = torch.zeros(apart.shape, device=device)
-        mask.masked_fill_(apart, -100.0)
-    return WindowLayout(
-        gather.flatten(), scatter, mask, None if real.all() else real
     )
+    window_of = (
+        rows[:, None] // window[0] * (grid.shape[1] // window[1])
+        + columns // window[1]
+    )
+    place = rows[:, None] % window[0] * window[1] + columns % window[1]
+    scatter = window_of * (window[0] * window[1]) + place
+    mask = None
+    if any(shift):
+        vertical, horizontal = (
+            _stripes(*sides, device)
+            for sides in zip(grid.shape, window, shift, strict=True)
+        )
+        region = _partition(vertical[:, None] * 3 + horizontal, window)
+        apart = region[:, None] != region[:, :, None]
+        mask = torch.zeros(apart.shape, dtype=torch.float32, device=device)
+        mask.masked_fill_(apart, APART)
+    real = gather != tokens if below or right else None
+    return WindowLayout(gather.flatten(), scatter.flatten(), mask, real)
 
 
-def _partition(grid: Tensor, window: int) -> Tensor:
-    """(H, W) to (nW, window * window)."""
-    blocks = grid.unflatten(1, (-1, window)).unflatten(0, (-1, window))
-    return blocks.transpose(1, 2).reshape(-1, window * window)
+def _partition(grid: Tensor, window: Pair) -> Tensor:
+    """(H, W) to (nW, Wh * Ww)."""
+    blocks = grid.unflatten(1, (-1, window[1])).unflatten(0, (-1, window[0]))
+    return blocks.transpose(1, 2).reshape(-1, window[0] * window[1])
 
 
-def _regions(
+def _stripes(
     side: int, window: int, shift: int, device: torch.device
 ) -> Tensor:
     """The three stripes that a cyclic shift brings together, (side,)."""
     position = torch.arange(side, device=device)
     return (position >= side - window).long() + (position >= side - shift)
+
+
+class KeptLayout:
+    """Makes layouts and keeps the last one."""
+
+    def __init__(self) -> None:
+        self._last: tuple[object, WindowLayout] | None = None
+
+    def __call__(
+        self,
+        height: int,
+        width: int,
+        window: Pair,
+        shift: Pair,
+        device: torch.device,
+    ) -> WindowLayout:
+        """See :func:`window_layout`."""
+        key = height, width, window, shift, device
+        if recorded():
+            return window_layout(*key)
+        if self._last is None or self._last[0] != key:
+            with torch.inference_mode(False):  # outlives the caller's mode
+                self._last = key, window_layout(*key)
+        return self._last[1]
 
 
 class QuantShiftWindowMSA(nn.Module):
@@ -107,21 +143,7 @@ class QuantShiftWindowMSA(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self._layout_of: tuple[object, WindowLayout] | None = None
-
-    def layout(
-        self, height: int, width: int, device: torch.device
-    ) -> WindowLayout:
-        """The layout for this size; the last one is kept."""
-        key = (height, width, device)
-        if self._layout_of is None or self._layout_of[0] != key:
-            self._layout_of = (
-                key,
-                window_layout(
-                    height, width, self.window_size, self.shift_size, device
-                ),
-            )
-        return self._layout_of[1]
+        self.layout = KeptLayout()
 
     def forward(self, query: Tensor, hw_shape: tuple[int, int]) -> Tensor:
         """Attention inside (shifted) windows.
@@ -134,7 +156,10 @@ class QuantShiftWindowMSA(nn.Module):
             Tensor: (B, H * W, C).
         """
         batch, tokens, channels = query.shape
-        layout = self.layout(*hw_shape, query.device)
+        window, shift = (
+            (side, side) for side in (self.window_size, self.shift_size)
+        )
+        layout = self.layout(*hw_shape, window, shift, query.device)
         if layout.real is not None:
             padding = query.new_zeros(batch, 1, channels)
             query = torch.cat([query, padding], dim=1)
@@ -160,16 +185,13 @@ class QuantShiftWindowMSA(nn.Module):
             Tensor: (B, L, C).
         """
         batch, _, width = qkv.shape
-        kernels = library() if runs_here(qkv) else None
-        if (
-            kernels is not None
-            and isinstance(self.w_msa, QuantWindowMSA)
-            and self.w_msa.on_grid(qkv)
-            and not (self.training and self.w_msa.attn_drop.p)
-        ):
-            return attend_windows(
-                self.w_msa, qkv, layout.gather, layout.mask, tokens, kernels
-            )
+        attention = self.w_msa
+        if isinstance(attention, QuantWindowMSA):
+            kernels = attention.kernels(qkv)
+            if kernels is not None:
+                return attend_windows(
+                    attention, qkv, layout.gather, layout.mask, tokens, kernels
+                )
         qkv = self.w_msa.quantize_qkv(qkv, tokens)
         windows = qkv.index_select(1, layout.gather)
         out = self.w_msa.attend(

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from ...kernels import library, runs_here
+from ...kernels.library import Library
 from ...quantizers import fake_quantize, softmax_codes
 from ..base import LayerConfig
 from .attention import QuantProducts
@@ -27,14 +29,14 @@ class QuantWindowMSA(QuantProducts, FloatWindowMSA):
         return layer
 
     def quantize_qkv(self, qkv: Tensor, tokens: int | None = None) -> Tensor:
-        """Quantizes Q, K and V in place, in one pass.
+        """Quantizes Q, K and V in one pass, mostly in place.
 
         Args:
             qkv (Tensor): (R, N, 3 * C), owned by the caller.
             tokens (int, optional): How many tokens count for statistics.
 
         Returns:
-            Tensor: ``qkv``.
+            Tensor: (R, N, 3 * C).
         """
         parts = (self.q_quantizer, self.k_quantizer, self.v_quantizer)
         if self.observing:
@@ -52,15 +54,28 @@ class QuantWindowMSA(QuantProducts, FloatWindowMSA):
                 )
             )
             rows = qkv.view(-1, qkv.shape[-1])
-            fake_quantize(
+            return fake_quantize(
                 rows,
                 scale,
                 zero_point,
                 self.config.a_bits,
                 rows,
                 torch.ones_like(scale) if on_grid else None,
-            )
+            ).view_as(qkv)
         return qkv
+
+    def kernels(self, qkv: Tensor) -> Library | None:
+        """What computes attention in compiled code, if it can.
+
+        Args:
+            qkv (Tensor): Q, K and V in float.
+        """
+        if not self.on_grid(qkv) or (self.training and self.attn_drop.p):
+            return None
+        table = self.relative_position_bias_table
+        if not runs_here(qkv, self.q_quantizer.scale, table):
+            return None
+        return library()
 
     def attend(
         self,
@@ -103,20 +118,19 @@ class QuantWindowMSA(QuantProducts, FloatWindowMSA):
     def quantize_softmax(
         self, attention: Tensor, counted: Tensor | None
     ) -> Tensor:
-        """Quantizes the rows of an attention map in place.
+        """Quantizes the rows of an attention map, mostly in place.
 
         Args:
             attention (Tensor): (B * nW, heads, N, N), owned by the caller.
             counted (Tensor, optional): Bool, (nW, N), see :meth:`attend`.
 
         Returns:
-            Tensor: ``attention``.
+            Tensor: (B * nW, heads, N, N).
         """
         length = attention.shape[-1]
         rows = attention.view(-1, length)
         if not self.observing:
-            self.softmax_quantizer(rows, out=rows)
-            return attention
+            return self.softmax_quantizer(rows, out=rows).view_as(attention)
         real = rows
         if counted is not None:
             by_query = attention.transpose(1, 2).unflatten(

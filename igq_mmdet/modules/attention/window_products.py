@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...kernels.library import AttentionStruct, Library
+from ...kernels.library import AttentionStruct, Library, address
 from ...kernels.memory import empty
 from ...methods import StaticQuantizer
 from ...quantizers import max_code, softmax_codes
@@ -119,7 +119,7 @@ def window_struct(
     """
     images, rows, width = qkv.shape
     heads = attention.num_heads
-    query, key, value = (codes.data_ptr() for codes in how)
+    query, key, value = map(address, how)
     return AttentionStruct(
         images=images,
         rows=rows,
@@ -128,7 +128,7 @@ def window_struct(
         length=length,
         heads=heads,
         depth=width // 3 // heads,
-        gather=gather.data_ptr(),
+        gather=address(gather, torch.int64),
         query=query,
         key=key,
         value=value,

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from ...kernels import library
-from ...kernels.library import CodesStruct
+from ...kernels import library, runs_here
+from ...kernels.library import CodesStruct, address
 from ...quantizers import (
     ActivationQuantizer,
     dequantize_weight,
@@ -46,21 +46,31 @@ def grouped_product(
     """
     codes, scale, zero_point = weight
     groups = quantizer.assign(counted)
-    kernels = library()
-    if kernels is None:
+    step, zero = quantizer.scale[groups], quantizer.zero_point[groups]
+    if bias is None:
+        bias = scale.new_zeros(len(scale))
+    floats = (values, out, step, zero, scale, zero_point, bias)
+    kernels = library() if runs_here(*floats) else None
+    outputs, inputs = codes.shape
+    fits = (
+        (values, (len(values), inputs)),
+        (groups, (inputs,)),
+        (scale, (outputs, 1)),
+        (zero_point, (outputs, 1)),
+        (bias, (outputs,)),
+        (out, (len(values), outputs)),
+    )
+    if kernels is None or any(x.shape != shape for x, shape in fits):
         _in_torch(values, groups, quantizer, weight, out)
         rescale(out, scale.view(-1), bias, -1)
         return
-    if bias is None:
-        bias = scale.new_zeros(len(scale))
-    step, zero = quantizer.scale[groups], quantizer.zero_point[groups]
     low = -zero
     how = (step, low, low + max_code(quantizer.bits), torch.ones_like(step))
     kernels.call(
         'grouped_values',
         values,
         len(values),
-        CodesStruct(*(part.data_ptr() for part in how)),
+        CodesStruct(*map(address, how)),
         groups.to(torch.int32),
         quantizer.groups,
         codes.contiguous(),

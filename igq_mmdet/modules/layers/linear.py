@@ -7,12 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...kernels import runs_here
+from ...kernels import recorded, runs_here
 from ...kernels.memory import empty
 from ...methods import METHODS, input_quantizer
 from ...quantizers import ActivationQuantizer, fake_quantize
-from ..base import LayerConfig, QuantWeightModule
+from ..base import LayerConfig
 from ..instances import Instances, current_instances
+from ..weight_module import QuantWeightModule
 from ..workspace import workspace
 from .grouped_product import grouped_product
 from .rescale import rescale
@@ -73,6 +74,8 @@ class QuantLinear(QuantWeightModule):
             x (Tensor): The input.
         """
         quantizer = self.input_quantizer
+        if x.shape[-1] != self.in_features:
+            return False  # torch says what is wrong
         if quantizer.form != 'grouped':
             return super().on_grid(x)
         # with a step a group that pays on a CPU only
@@ -197,6 +200,9 @@ class QuantLinear(QuantWeightModule):
         if quantizer.observer is None and not quantizer.ready:
             return x
         layout, x = self._images(x)
+        if recorded():
+            images = [quantizer(*image) for image in layout.split(x)]
+            return self._layers_back(layout, torch.cat(images).view_as(x))
         out = x if quantizer.observer is not None else memory(x)
         for (values, counted), (target, _) in zip(
             layout.split(x), layout.split(out), strict=True

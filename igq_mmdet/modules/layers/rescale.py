@@ -25,7 +25,12 @@ def rescale(
         bias = torch.zeros_like(scale)
     kernels = library() if runs_here(sums, scale, bias) else None
     inside = sums.shape[sums.dim() + axis + 1 :]
-    if kernels is None or not sums.is_contiguous():
+    each = (sums.shape[axis],)
+    if (
+        kernels is None
+        or not sums.is_contiguous()
+        or not scale.shape == bias.shape == each
+    ):
         shape = (-1,) + (1,) * len(inside)
         return sums.mul_(scale.view(shape)).add_(bias.view(shape))
     if not sums.numel():

@@ -3,7 +3,8 @@
 from typing import Any, ClassVar
 
 from ...methods import StaticQuantizer
-from ..base import LayerConfig, QuantWeightModule, take_over
+from ..base import LayerConfig, take_over
+from ..weight_module import QuantWeightModule
 
 
 class StaticInputModule(QuantWeightModule):

@@ -1,0 +1,85 @@
+"""What C may be handed: tensors whose memory is what they seem to be."""
+
+import torch
+from torch import Tensor, nn
+
+# a subclass may mean something else by its values, or have none
+PLAIN = (Tensor, nn.Parameter)
+
+
+def recorded() -> bool:
+    """Whether operations are recorded, or seen by a mode, as they run.
+
+    So they are under ``torch.jit.trace``, the exporters, fake tensors and
+    ``torch.func``. What C does would be missing from the record, and the
+    tensors have no values to read.
+
+    Under ``torch.compile`` they are not: it leaves calls into C to Python.
+    """
+    if torch.compiler.is_dynamo_compiling():
+        return False
+    return (
+        torch._C._get_tracing_state() is not None
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._functorch.peek_interpreter_stack() is not None
+    )
+
+
+def runs_here(*tensors: Tensor) -> bool:
+    """Whether kernels can read tensors: plain, float32 and on a CPU.
+
+    Args:
+        *tensors (Tensor): Every tensor of floats that they would read or
+            write; strides may be any.
+    """
+    return not recorded() and all(
+        readable(x) and x.dtype is torch.float32 for x in tensors
+    )
+
+
+def readable(x: Tensor) -> bool:
+    """Whether the memory of a tensor holds its values, by its strides.
+
+    Args:
+        x (Tensor): Of any class, device, layout and dtype.
+    """
+    if torch.compiler.is_dynamo_compiling():
+        return x.device.type == 'cpu'  # asked again where C is called
+    return (
+        type(x) in PLAIN
+        and x.is_cpu
+        and x.layout is torch.strided
+        and not x.is_nested
+        and not x.is_neg()
+    )
+
+
+def within_storage(x: Tensor) -> bool:
+    """Whether a tensor's storage is there and large enough.
+
+    Sharding resizes storages and leaves the tensors as they were.
+
+    Args:
+        x (Tensor): For which :func:`readable` holds.
+    """
+    if not x.numel():
+        return True
+    last = x.storage_offset() + sum(
+        (size - 1) * stride
+        for size, stride in zip(x.shape, x.stride(), strict=True)
+    )
+    end = (last + 1) * x.element_size()
+    return x.data_ptr() != 0 and end <= x.untyped_storage().nbytes()
+
+
+def share_partly(one: Tensor, other: Tensor) -> bool:
+    """Whether two contiguous tensors overlap without being the same memory.
+
+    Args:
+        one (Tensor): For which :func:`readable` holds.
+        other (Tensor): Likewise.
+    """
+    first, second = sorted((one, other), key=Tensor.data_ptr)
+    if first.data_ptr() == second.data_ptr():
+        return False
+    return first.data_ptr() + first.nbytes > second.data_ptr()
