@@ -53,16 +53,18 @@ def untimed(page):
 
 def test_pieces_make_the_page_of_one_run(results, capsys):
     run, folder = results
-    assert run('--at-most', '2', '--pieces', 'headline') == 0
+    assert run('--at-most', '1', '--pieces', 'headline') == 0
     part = (folder / 'a/page.md').read_text()
     out = capsys.readouterr().out
     assert '4 settings on 2 images: headline 4;' in out
-    assert '2 of them to run now' in out
-    assert 'Of 5\nsettings 2 have been run' in part and 'not run' in part
+    assert '1 of them to run now' in out
+    assert 'Of 5\nsettings 1 have been run' in part and 'not run' in part
+    assert '1 of 1 comparisons wait for settings' in part
     assert run() == 0
-    assert '3 of them to run now' in capsys.readouterr().out
+    assert '4 of them to run now' in capsys.readouterr().out
     whole = (folder / 'a/page.md').read_text()
     assert '5 have been run' in whole and '| not run' not in whole
+    assert 'comparisons wait' not in whole
     assert '8 groups above layer-wise' in whole
     assert run(folder='b') == 0
     assert untimed((folder / 'b/page.md').read_text()) == untimed(whole)

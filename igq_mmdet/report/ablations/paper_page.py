@@ -40,6 +40,8 @@ bootstrap, 500 draws]. "Above" holds if the whole interval is above 0 and
 does not if it is below; "near" holds if it is above -{near} AP, does not if it
 is below. In all other cases these images cannot tell."""
 
+UNTOLD = '{untold} of {claims} comparisons wait for settings not yet run.'
+
 WHY = """\
 The same difference for the images of each kind, from the same predictions;
 the kind that has few images has a wide interval."""
@@ -106,9 +108,13 @@ def paper_page(
             ),
         )
     ]
-    said = judged(data)
+    every_claim = judged(data)
+    said = [one for one in every_claim if one.found]
     blocks += ['## What the paper claims, and what holds']
     blocks += [CLAIMS.format(near=f'{100 * NEAR:.1f}'), _claims(said)]
+    untold = len(every_claim) - len(said)
+    if untold:
+        blocks += [UNTOLD.format(untold=untold, claims=len(every_claim))]
     why = _why(said)
     if why:
         blocks += ['### Where a claim does not hold', WHY, why]
