@@ -71,11 +71,13 @@ lock: setup
 	cd requirements && ../.venv/bin/uv pip compile -q --universal \
 	    --python-version 3.11 --no-annotate \
 	    --custom-compile-command 'make lock' \
-	    runtime.txt mm.txt timm.txt dev.txt docs.txt -o lock.txt
+	    runtime.txt mm.txt timm.txt segmentation.txt dev.txt docs.txt \
+	    -o lock.txt
 	cd requirements && ../.venv/bin/uv pip compile -q --universal \
 	    --python-version 3.11 --no-annotate \
 	    --custom-compile-command 'make lock' \
-	    runtime.txt onedl.txt timm.txt dev.txt -o lock-onedl.txt
+	    runtime.txt onedl.txt timm.txt segmentation.txt dev.txt \
+	    -o lock-onedl.txt
 	cd requirements && ../.venv/bin/uv pip compile -q --universal \
 	    --python-version 3.11 --no-annotate \
 	    --custom-compile-command 'make lock' \

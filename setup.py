@@ -108,6 +108,7 @@ setup(
             'setuptools<82',
         ],
         'timm': ['timm>=1.0'],
+        'segmentation': ['pysodmetrics>=1.6'],
         'dev': [
             'hypothesis',
             'matplotlib',

@@ -17,7 +17,10 @@ MAIN = {
     'segm_AP': ('mask AP', 100.0),
     'mAP': ('mAP', 100.0),  # of VOC and others
     'PQ': ('PQ', 1.0),
+    'Smeasure': ('S', 100.0),  # of maps
+    'MAE': ('MAE', 100.0),
 }
+ERRORS = {'MAE'}  # the lower the better
 UNDEFINED = 'undefined'
 
 
@@ -125,6 +128,8 @@ def kept(entry: Mapping[str, Any], full: Any, key: str) -> str:
         key (str): The figure.
     """
     there = full is not None and full['metrics'].get(key)
+    if bare(key) in ERRORS:  # no share of it is kept
+        return '-'
     if not there or key not in entry['metrics']:
         return '-'
     return f'{100 * entry["metrics"][key] / full["metrics"][key]:.1f}%'
