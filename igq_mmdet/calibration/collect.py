@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,7 +13,9 @@ from ..errors import CalibrationError
 from ..modes import in_ordinary_modes
 from ..modules.base import QuantModule, Workload
 from ..modules.swap import quantized_layers
+from ..modules.weight_module import QuantWeightModule
 from ..observers import Observer
+from .silence import message, reasons
 
 Forward = Callable[[nn.Module, Any], Any]
 
@@ -27,11 +29,14 @@ class Statistics:
             by class.
         workloads (dict[str, Workload]): By layer name, over all images.
         images (int): Number of images.
+        silence (dict[str, str]): Why layers were not called, by name, as
+            far as it is known. Defaults to {}.
     """
 
     observers: dict[str, dict[Any, Observer]]
     workloads: dict[str, Workload]
     images: int
+    silence: dict[str, str] = field(default_factory=dict)
 
     def merge(self, other: 'Statistics') -> None:
         """Takes in what was seen on images that come after these.
@@ -47,6 +52,7 @@ class Statistics:
         for name, work in self.workloads.items():
             work.merge(other.workloads[name])
         self.images += other.images
+        self.silence |= other.silence
 
     def require(self) -> None:
         """Refuses statistics that leave something without data.
@@ -58,11 +64,8 @@ class Statistics:
             raise CalibrationError('the calibration set is empty')
         silent = [n for n, work in self.workloads.items() if not work.calls]
         if silent:
-            more = f' and {len(silent) - 3} more' if len(silent) > 3 else ''
             raise CalibrationError(
-                f'{", ".join(silent[:3])}{more} saw no data during '
-                'calibration; use more or other calibration images, or '
-                'exclude the layer'
+                message(silent, self.silence, self.workloads)
             )
 
 
@@ -141,7 +144,8 @@ def collect_share(
             name: copy.deepcopy(layer.workload)
             for name, layer in layers.items()
         }
-    return Statistics(observers, workloads, images)
+        silence = reasons(model, layers)
+    return Statistics(observers, workloads, images, silence)
 
 
 def images_in(batch: Any) -> int:
@@ -186,6 +190,8 @@ def _observing(
     try:
         for name, layer in layers.items():
             layer.observing, layer.workload = True, Workload()
+            if isinstance(layer, QuantWeightModule):
+                layer.weight_reader = ''
             for key, quantizer in layer.quantizers().items():
                 full = f'{name}.{key}'.lstrip('.')
                 quantizer.observer = _Several(observers[full].values())

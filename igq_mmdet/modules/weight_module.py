@@ -1,5 +1,6 @@
 """Layers with a weight: float until it is frozen, then codes."""
 
+import sys
 from typing import Any, ClassVar
 
 import torch
@@ -23,12 +24,15 @@ class QuantWeightModule(QuantModule):
         channel_axis (int): The axis of the weight's output channels.
         weight (Tensor): Float; once frozen what the codes stand for, made
             anew at each access.
+        weight_reader (str): While observing, the function that read
+            ``weight`` last: its name and, in brackets, its file.
         weight_codes (Tensor): uint8, shape of the weight, once frozen.
         weight_scale (Tensor): (D, 1), float32, once frozen.
         weight_zero_point (Tensor): (D, 1), float32, once frozen.
     """
 
     channel_axis: ClassVar[int] = 0
+    weight_reader: str = ''
     input_quantizer: Any
     weight_codes: Tensor
     weight_scale: Tensor
@@ -42,8 +46,13 @@ class QuantWeightModule(QuantModule):
         self.bias = bias
 
     def __getattr__(self, name: str) -> Any:
-        if name == 'weight' and self.frozen:
-            return self.effective_weight()
+        if name == 'weight':
+            if self.__dict__.get('observing'):
+                code = sys._getframe(1).f_code
+                name_of = getattr(code, 'co_qualname', code.co_name)
+                self.weight_reader = f'{name_of} ({code.co_filename})'
+            if self.frozen:
+                return self.effective_weight()
         return super().__getattr__(name)
 
     @property
