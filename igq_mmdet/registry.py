@@ -17,7 +17,7 @@ from .methods import METHODS, ROUNDINGS
 from .open_registry import OpenRegistry
 
 SCOPE = 'igq_mmdet'
-LOCATIONS = ['igq_mmdet.detection']
+LOCATIONS = ['igq_mmdet.detection', 'igq_mmdet.segmentation']
 
 # mmengine looks a package up among the installed distributions first, and
 # for an editable one that gives site-packages, where its configs are not. A

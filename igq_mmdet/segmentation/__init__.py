@@ -1,6 +1,6 @@
 """Binary maps of camouflaged and salient objects: data, metric, models.
 
-Imports: errors, registry, report.differences.
+Imports: detection.data, errors, registry, report.differences.
 """
 
 from ..errors import MissingDependencyError
@@ -13,6 +13,8 @@ except ImportError as error:
         "pip install 'igq_mmdet[mm,segmentation]'"
     ) from error
 
+from .map_dataset import MapDataset
 from .map_metric import MapMetric
+from .pack_map import PackMap
 
-__all__ = ['MapMetric']
+__all__ = ['MapDataset', 'MapMetric', 'PackMap']

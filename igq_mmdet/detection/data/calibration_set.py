@@ -13,7 +13,7 @@ from mmdet.registry import DATASETS
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 
-from ...errors import DataError
+from ...errors import DataError, IGQError
 from .coco_annotations import check_coco_file
 from .image_fields import dataset_field
 from .images_named import naming
@@ -76,6 +76,8 @@ def build_dataset(config: Mapping[str, Any], what: str) -> Any:
         # pycocotools tells its progress to stdout, where the table goes
         with contextlib.redirect_stdout(io.StringIO()):
             dataset = DATASETS.build(dict(config))
+    except IGQError as error:
+        raise type(error)(f'{what}: {error}') from error
     except FileNotFoundError as error:
         raise DataError(
             f'{what}: {error.filename or error} is not there; fix data_root '

@@ -23,6 +23,7 @@ FIXES = {
     'calibration': 'replace it or choose another seed',
     'evaluation': 'replace it',
     'input': 'replace it or leave it out',
+    'mask': 'replace it',
 }
 
 
