@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     os.chdir(ROOT)  # some configs are the project's own
     rows = json.loads(path.read_text()) if path.is_file() else {}
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = [*families.TIMM, *families.MMDET]
+    table = [*families.TIMM, *families.TORCHVISION, *families.MMDET]
     if args.full:
         table += families.LARGER
     for family in table:

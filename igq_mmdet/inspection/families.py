@@ -14,10 +14,11 @@ class Family:
 
     Args:
         name (str): The family.
-        model (str): timm's name of the model, or an mmdet config.
+        model (str): timm's name of the model, an mmdet config, or
+            ``torchvision.`` and a name that torchvision knows.
         size (int): Side of the images in pixels.
-        options (dict): For ``timm.create_model``, or changes of the
-            config's ``model`` by dotted key. Defaults to {}.
+        options (dict): For the function that makes the model, or changes
+            of the config's ``model`` by dotted key. Defaults to {}.
         smaller (dict): More of them, for tests. Defaults to {}.
         per_image (bool): Whether raw outputs have an axis of images.
             Defaults to True.
@@ -89,6 +90,11 @@ TIMM = (
         depths=(1, 1, 1, 1),
     ),
     _timm('CoAtNet', 'test_coatnet', 64),
+)
+
+TORCHVISION = (
+    Family('Swin (torchvision)', 'torchvision.swin_t', 80),
+    Family('SwinV2 (torchvision)', 'torchvision.swin_v2_t', 80),
 )
 
 FEW_LAYERS = {'encoder.num_layers': 1, 'decoder.num_layers': 2}

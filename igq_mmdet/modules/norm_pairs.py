@@ -19,6 +19,13 @@ NORM_OF: dict[str, tuple[tuple[str, str], ...]] = {
     'timm.models.vision_transformer.Block': _PRE_NORM,
     'timm.models.swin_transformer.SwinTransformerBlock': _PRE_NORM,
     'timm.models.swin_transformer.PatchMerging': _MERGING,
+    'torchvision.models.swin_transformer.SwinTransformerBlock': (
+        ('attn.qkv', 'norm1'),
+        ('mlp.0', 'norm2'),
+    ),
+    # normalises after its layers, unlike the class it derives from
+    'torchvision.models.swin_transformer.SwinTransformerBlockV2': (),
+    'torchvision.models.swin_transformer.PatchMerging': _MERGING,
 }
 
 
@@ -37,10 +44,12 @@ def norm_pairs(model: nn.Module) -> dict[str, str]:
         inside = f'{name}.' if name else ''
         # what stands for a block is of a class derived from the block's
         for kind in type(block).__mro__:
-            table = NORM_OF.get(f'{kind.__module__}.{kind.__qualname__}', ())
-            for layer, norm in table:
+            key = f'{kind.__module__}.{kind.__qualname__}'
+            for layer, norm in NORM_OF.get(key, ()):
                 found = modules.get(inside + norm)
                 if isinstance(found, nn.LayerNorm):
                     if found.elementwise_affine and inside + layer in modules:
                         pairs[inside + layer] = inside + norm
+            if key in NORM_OF:
+                break  # a class derived from it may do otherwise
     return pairs

@@ -14,6 +14,10 @@ from .attention.float_window_attention import FloatWindowMSA
 from .attention.fused_attention import QuantFusedAttention
 from .attention.multihead_attention import QuantMultiheadAttention
 from .attention.shift_window_attention import QuantShiftWindowMSA
+from .attention.shifted_window_attention import (
+    QuantShiftedWindows,
+    ShiftedWindows,
+)
 from .attention.split_attention import SplitMultiheadAttention, projections
 from .attention.window_attention import QuantWindowMSA
 from .attention.windowed_block import (
@@ -64,6 +68,12 @@ LAYERS: dict[str, type[QuantModule]] = {
     'timm.models.vision_transformer_relpos.RelPosAttention': (
         QuantFusedAttention
     ),
+    **{
+        f'torchvision.models.swin_transformer.ShiftedWindowAttention{v}': (
+            QuantShiftedWindows
+        )
+        for v in ('', 'V2')
+    },
 }
 
 # float class -> what stands for it once a layer inside it is quantized
@@ -110,6 +120,12 @@ CONTAINERS: dict[str, Callable[[nn.Module], nn.Module]] = {
     'timm.models.vision_transformer_sam.Block': (
         WindowedImageBlock.from_float
     ),
+    **{
+        f'torchvision.models.swin_transformer.ShiftedWindowAttention{v}': (
+            ShiftedWindows.adopt
+        )
+        for v in ('', 'V2')
+    },
 }
 
 # float class -> the same with layers of their own, before anything else
@@ -135,6 +151,7 @@ ATTENTION: tuple[type, ...] = (
     QuantCosineAttention,
     QuantFusedAttention,
     QuantMultiheadAttention,
+    QuantShiftedWindows,
     QuantWindowMSA,
 )
 

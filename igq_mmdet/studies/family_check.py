@@ -34,7 +34,8 @@ def check_family(family: Family, full: bool = False) -> dict[str, Any]:
         dict: A JSON-ready row.
     """
     options = {**family.options, **({} if full else family.smaller)}
-    check = _check_detector if family.model.endswith('.py') else _check_timm
+    detector = family.model.endswith('.py')
+    check = _check_detector if detector else _check_classifier
     found, same = check(family, options)
     reasons = Counter(
         f'{KINDS[row.kind]}: {row.reason}'
@@ -53,13 +54,28 @@ def check_family(family: Family, full: bool = False) -> dict[str, Any]:
     }
 
 
-def _check_timm(
-    family: Family, options: Mapping[str, Any]
-) -> tuple[Coverage, bool]:
+def random_classifier(family: Family, options: Mapping[str, Any]) -> nn.Module:
+    """A model of timm or torchvision with random weights.
+
+    Args:
+        family (Family): Which.
+        options (Mapping): For the function that makes it.
+    """
+    torch.manual_seed(0)
+    library, _, name = family.model.rpartition('.')
+    if library == 'torchvision':
+        from torchvision.models import get_model
+
+        return get_model(name, **options).eval()
     import timm
 
-    torch.manual_seed(0)
-    model = timm.create_model(family.model, **options).eval()
+    return timm.create_model(family.model, **options).eval()
+
+
+def _check_classifier(
+    family: Family, options: Mapping[str, Any]
+) -> tuple[Coverage, bool]:
+    model = random_classifier(family, options)
     images = torch.randn(2, 3, family.size, family.size)
 
     def outputs(qmodel: nn.Module) -> list[torch.Tensor]:

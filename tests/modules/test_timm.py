@@ -1,26 +1,30 @@
-"""Every family of timm models in the table: one test over all of it."""
+"""Every family of classifiers in the table: one test over all of it."""
 
 import pytest
 import torch
+from torch import nn
 
 import igq_mmdet as igq
-from igq_mmdet.inspection.families import TIMM
+from igq_mmdet.inspection.families import TIMM, TORCHVISION
 from igq_mmdet.modules.instances import current_instances
 from igq_mmdet.modules.table import CONTAINERS, LAYERS, class_name
+from igq_mmdet.studies.family_check import random_classifier
 from tests.agreement import each_alone
 
-timm = pytest.importorskip('timm')
+pytest.importorskip('timm')
 
 FAMILIES = pytest.mark.parametrize(
-    'family', TIMM, ids=lambda family: family.name
+    'family', (*TIMM, *TORCHVISION), ids=lambda family: family.name
 )
 
 
 def build(family):
     """A model with random weights, none of them at a neutral value."""
-    torch.manual_seed(0)
-    options = {**family.options, **family.smaller}
-    model = timm.create_model(family.model, **options).eval()
+    model = random_classifier(family, {**family.options, **family.smaller})
+    if family in TORCHVISION:  # two stages of four, a sixteenth of the weights
+        model.features = model.features[:4]
+        model.norm, model.head = nn.LayerNorm(192), nn.Linear(192, 10)
+        model.eval()
     for name, parameter in model.named_parameters():
         if 'gamma' in name:  # layer scale: 1e-5 would hide the block
             parameter.data.fill_(1)
@@ -79,13 +83,17 @@ def test_a_batch_is_its_images(family, layers):
 
 
 def test_table_and_families_agree():
-    """No row of the table for timm goes untested."""
+    """No row of the table for timm or torchvision goes untested."""
     seen = {
         class_name(module)
-        for family in TIMM
+        for family in (*TIMM, *TORCHVISION)
         for module in build(family).modules()
     }
-    rows = {name for name in {**LAYERS, **CONTAINERS} if 'timm' in name}
+    rows = {
+        name
+        for name in {**LAYERS, **CONTAINERS}
+        if name.startswith(('timm.', 'torchvision.'))
+    }
     older = {'timm.models.vision_transformer.Attention'}  # before timm 1.0.20
     assert rows - older == seen & rows
 
