@@ -2,47 +2,19 @@
 
 import pytest
 import torch
-from torch import nn
 
 import igq_mmdet as igq
 from igq_mmdet.inspection.families import TIMM, TORCHVISION
 from igq_mmdet.modules.instances import current_instances
 from igq_mmdet.modules.table import CONTAINERS, LAYERS, class_name
-from igq_mmdet.studies.family_check import random_classifier
 from tests.agreement import each_alone
+from tests.modules.classifiers import build, images, relative
 
 pytest.importorskip('timm')
 
 FAMILIES = pytest.mark.parametrize(
     'family', (*TIMM, *TORCHVISION), ids=lambda family: family.name
 )
-
-
-def build(family):
-    """A model with random weights, none of them at a neutral value."""
-    model = random_classifier(family, {**family.options, **family.smaller})
-    if family in TORCHVISION:  # two stages of four, a sixteenth of the weights
-        model.features = model.features[:4]
-        model.norm, model.head = nn.LayerNorm(192), nn.Linear(192, 10)
-        model.eval()
-    for name, parameter in model.named_parameters():
-        if 'gamma' in name:  # layer scale: 1e-5 would hide the block
-            parameter.data.fill_(1)
-        noise = torch.randn_like(parameter)
-        parameter.data += 0.02 * noise
-    return model.requires_grad_(False)
-
-
-def images(family, count=3):
-    generator = torch.Generator().manual_seed(1)
-    size = family.size
-    pictures = torch.randn(count, 3, size, size, generator=generator)
-    # images that differ in range, so that a mix of them shows
-    return pictures * torch.linspace(0.5, 2, count)[:, None, None, None]
-
-
-def relative(found, wanted):
-    return ((found - wanted).abs().max() / wanted.abs().max()).item()
 
 
 @FAMILIES
