@@ -10,6 +10,8 @@ from .field_checks import did_you_mean
 T = TypeVar('T')
 # what command lines, file names and style sheets take as one word
 NAME = re.compile(r'[A-Za-z]\w*', re.ASCII)
+# of steps one after another; no style sheet names these
+STEPS = re.compile(r'[A-Za-z]\w*(\+[A-Za-z]\w*)*', re.ASCII)
 
 
 class OpenRegistry(Mapping[str, type[T]], Generic[T]):
@@ -26,11 +28,14 @@ class OpenRegistry(Mapping[str, type[T]], Generic[T]):
     Args:
         name (str): What its classes are called in messages.
         base (type): What they derive from.
+        steps (bool): Whether a name can be words with + between them.
+            Defaults to False.
     """
 
-    def __init__(self, name: str, base: type[T]) -> None:
+    def __init__(self, name: str, base: type[T], steps: bool = False) -> None:
         self.name = name
         self.base = base
+        self.pattern = STEPS if steps else NAME
         self.module_dict: dict[str, type[T]] = {}
 
     def register_module(
@@ -65,7 +70,7 @@ class OpenRegistry(Mapping[str, type[T]], Generic[T]):
                 f'{self.base.__module__}.{self.base.__name__}'
             )
         name = name or kind.__name__
-        if not NAME.fullmatch(name):
+        if not self.pattern.fullmatch(name):
             raise SpecError(
                 f'{self.name} {name!r} must have a name of letters, digits '
                 'and _, with a letter first'

@@ -96,8 +96,11 @@ class QuantSpec:
             (99, 99.5, 99.9, 99.99, 99.999, 100).
         m_step (str): What k-means moves a group to: the ``mean`` of its
             points or their ``envelope``. Defaults to ``mean``.
-        weights (str): How weights are rounded: to the ``nearest`` code, or
-            in a way of your own. Defaults to ``nearest``.
+        weights (str): How weights are rounded: to the ``nearest`` code,
+            by ``gptq``, which pushes the error of each on to those still to
+            be rounded, by ``ridge+gptq``, which fits them to the quantized
+            inputs first (both extensions), or in a way of your own.
+            Defaults to ``nearest``.
 
     Raises:
         SpecError: A value is out of range; names the field and the value.

@@ -62,7 +62,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '(docs/add_a_method.md)',
     )
     parser.add_argument(
+        '--weights',
         '--rounding',
+        dest='rounding',
         default='nearest',
         help=f'of weights: {", ".join(ROUNDINGS)} or your own',
     )

@@ -8,6 +8,7 @@ from ..fitting.percentile import fit_static
 from .calibrate import calibrate, quantize
 from .collect import Statistics, collect
 from .fit import fit, freeze
+from .rounding import needs_passes, round_weights
 
 __all__ = [
     'Groups',
@@ -18,5 +19,7 @@ __all__ = [
     'fit_groups',
     'fit_static',
     'freeze',
+    'needs_passes',
     'quantize',
+    'round_weights',
 ]

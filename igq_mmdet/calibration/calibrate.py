@@ -12,6 +12,7 @@ from ..modules.swap import swap_
 from ..spec import QuantSpec
 from .collect import Forward, Statistics, call, collect
 from .fit import fit, freeze
+from .rounding import needs_passes, round_weights
 
 
 @in_ordinary_modes
@@ -46,7 +47,8 @@ def calibrate(
     Args:
         model (nn.Module): From :func:`quantize`.
         batches (Iterable): Whatever ``model(...)`` takes: tensors,
-            sequences of arguments or dicts of them.
+            sequences of arguments or dicts of them. Kept in memory where
+            the way to round weights needs more than one pass.
         forward (Callable): How to run the model on one batch. Defaults to
             calling it.
 
@@ -56,7 +58,12 @@ def calibrate(
     Raises:
         CalibrationError: No images, a layer without data, NaN or infinity.
     """
+    twin = None
+    if needs_passes(model):
+        batches, twin = list(batches), copy.deepcopy(model)
     statistics = collect(model, batches, forward)
     fit(model, statistics)
+    if twin is not None:
+        round_weights(model, twin, batches, forward)  # type: ignore[arg-type]
     freeze(model)
     return statistics

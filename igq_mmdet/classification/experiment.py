@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,14 @@ import torch
 from torch import nn
 
 from .. import checkpoints
-from ..calibration import collect, fit, freeze, quantize
+from ..calibration import (
+    collect,
+    fit,
+    freeze,
+    needs_passes,
+    quantize,
+    round_weights,
+)
 from ..errors import DataError
 from ..inspection.coverage import coverage
 from ..jobs.progress import Progress
@@ -112,6 +119,8 @@ class ClassifierExperiment:
             start = time.perf_counter()
             qmodel = quantize(self.model, spec)
             fit(qmodel, statistics)
+            if needs_passes(qmodel):
+                self._round(qmodel, images.batches(self.batch_size, chosen))
             freeze(qmodel)
             record = {
                 'image_ids': [images.names[index] for index in chosen],
@@ -128,6 +137,21 @@ class ClassifierExperiment:
                 checkpoints.save(qmodel, save, {'calibration': record})
                 save = None
             self._run(qmodel, record)
+
+    def _round(self, qmodel: nn.Module, batches: Iterable[Any]) -> None:
+        """Rounds weights where that takes passes of its own."""
+
+        def bar(steps: Any) -> Any:
+            label = 'rounding weights'
+            return Progress(steps, desc=label, unit='call', disable=self.quiet)
+
+        spec: Any = qmodel.igq_spec
+        round_weights(
+            qmodel,
+            quantize(self.model, spec),
+            [x for x, _ in batches],
+            progress=bar,
+        )
 
     def run_checkpoint(self, filename: str) -> None:
         """Evaluates a quantized checkpoint.

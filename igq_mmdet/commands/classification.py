@@ -34,7 +34,11 @@ def add_options(parser: argparse.ArgumentParser, compare: str | None) -> None:
     parser.add_argument('--groups', type=int, default=12, help='default 12')
     parser.add_argument('--method', default='igq', help='default igq')
     parser.add_argument(
-        '--rounding', default='nearest', help='of weights, default nearest'
+        '--weights',
+        '--rounding',
+        dest='rounding',
+        default='nearest',
+        help='how they are rounded: nearest (default), gptq or ridge+gptq',
     )
     add_custom_imports(parser)
     parser.add_argument(

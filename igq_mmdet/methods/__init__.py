@@ -24,9 +24,11 @@ from .repq import RepQ
 from .upper_bound import UpperBound
 from .rounding import ROUNDINGS, Rounding
 from .nearest import Nearest
+from .gptq import GPTQ, RidgeGPTQ
 # isort: on
 
 __all__ = [
+    'GPTQ',
     'IGQ',
     'METHODS',
     'ROUNDINGS',
@@ -35,6 +37,7 @@ __all__ = [
     'Method',
     'Nearest',
     'RepQ',
+    'RidgeGPTQ',
     'Rounding',
     'Sorted',
     'StaticQuantizer',

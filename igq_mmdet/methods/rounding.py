@@ -1,6 +1,6 @@
 """What a way to round weights is, and the registry of them."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
@@ -28,7 +28,18 @@ class WeightSettings(Protocol):
 
 
 class Rounding:
-    """Makes codes of float weights; derived classes are ways to do so."""
+    """Makes codes of float weights; derived classes are ways to do so.
+
+    Attributes:
+        needs_hessian (bool): Whether ``hessian`` is to be collected, which
+            takes further passes over the calibration images.
+        fits_outputs (bool): Whether the weight that is rounded is the one
+            that best turns quantized inputs into the float model's outputs
+            instead of the float weight. Goes with ``needs_hessian``.
+    """
+
+    needs_hessian: ClassVar[bool] = False
+    fits_outputs: ClassVar[bool] = False
 
     def __call__(
         self,
@@ -51,4 +62,6 @@ class Rounding:
         raise NotImplementedError
 
 
-ROUNDINGS: OpenRegistry[Rounding] = OpenRegistry('weights', Rounding)
+ROUNDINGS: OpenRegistry[Rounding] = OpenRegistry(
+    'weights', Rounding, steps=True
+)

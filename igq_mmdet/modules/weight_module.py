@@ -73,26 +73,64 @@ class QuantWeightModule(QuantModule):
 
     @torch.no_grad()
     def rounded(
-        self, hessian: Tensor | None = None
+        self, hessian: Tensor | None = None, target: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Rounds the float weight, which stays.
 
         Args:
-            hessian (Tensor, optional): See :class:`Rounding`.
+            hessian (Tensor, optional): See :class:`Rounding`; where groups
+                of outputs see inputs of their own, one each, (G, K, K).
+            target (Tensor, optional): What to round instead, one row an
+                output channel, (D, K).
 
         Returns:
             tuple[Tensor, Tensor, Tensor]: What :meth:`adopt_codes` takes.
         """
-        weight = self.weight.detach()
-        codes, scale, zero_point = ROUNDINGS.build(self.config.weights)(
-            self._rows(weight), self.config, hessian
-        )
-        return self._unrows(codes, weight.shape), scale, zero_point
+        shape = self.weight.shape
+        rows = self._rows(self.weight.detach())
+        if target is not None:
+            rows = target.to(rows)
+        rounding = ROUNDINGS.build(self.config.weights)
+        if hessian is None or hessian.dim() == 2:
+            codes, scale, zero_point = rounding(rows, self.config, hessian)
+        else:
+            groups = zip(rows.chunk(len(hessian)), hessian, strict=True)
+            parts = [rounding(own, self.config, h) for own, h in groups]
+            codes, scale, zero_point = map(torch.cat, zip(*parts, strict=True))
+        return self._unrows(codes, shape), scale, zero_point
 
-    def freeze(self, hessian: Tensor | None = None) -> None:
+    def freeze(
+        self, hessian: Tensor | None = None, target: Tensor | None = None
+    ) -> None:
         """Replaces the float weight by codes, see :meth:`rounded`."""
         if not self.frozen:
-            self.adopt_codes(*self.rounded(hessian))
+            self.adopt_codes(*self.rounded(hessian, target))
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What the weight is multiplied by, as rows of a matrix.
+
+        Of tokens that count for statistics; a convolution looks at a part
+        of a large map. Called where :meth:`forward` was.
+
+        Args:
+            x (Tensor): The input.
+
+        Returns:
+            Tensor: (G, R, K), G groups of channels with inputs and outputs
+            of their own.
+        """
+        raise NotImplementedError
+
+    def made(self, y: Tensor) -> Tensor:
+        """What the layer made of the rows of :meth:`seen`.
+
+        Args:
+            y (Tensor): The output.
+
+        Returns:
+            Tensor: (R, D).
+        """
+        raise NotImplementedError
 
     def adopt_codes(
         self, codes: Tensor, scale: Tensor, zero_point: Tensor

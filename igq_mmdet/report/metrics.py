@@ -169,3 +169,14 @@ def _entries(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     if data['float'] is not None:
         yield data['float']
     yield from data['runs']
+
+
+def rounded(name: str, spec: Mapping[str, Any]) -> str:
+    """A name, with how weights are rounded if not to the nearest code.
+
+    Args:
+        name (str): Of a method, perhaps with more.
+        spec (Mapping): ``QuantSpec.to_dict()``.
+    """
+    weights = spec.get('weights', 'nearest')
+    return name if weights == 'nearest' else f'{name}+{weights}'

@@ -17,6 +17,7 @@ from .metrics import (
     main_figures,
     percent,
     points,
+    rounded,
 )
 from .report_differences import difference_text
 
@@ -167,9 +168,10 @@ def _row(
     if spec['layer_groups']:
         groups += ' alloc'
     parts = spec['parts']
+    name = rounded(spec['method'], spec)
     where = where_text(run['calibration'].get('where'))
     return (
-        f'{spec["method"]}, {where}' if where else spec['method'],
+        f'{name}, {where}' if where else name,
         f'{spec["w_bits"]}/{spec["a_bits"]}',
         groups,
         parts if isinstance(parts, str) else ','.join(parts),

@@ -189,6 +189,9 @@ class Experiment:
             self._bar,
             self.sqnr,
             parallel=self.calib_parallel,
+            rounding_progress=partial(
+                self._bar, desc='rounding weights', unit='call'
+            ),
         )
         models = CalibratedModels(calibration, self.config)
         if self.kept is not None:

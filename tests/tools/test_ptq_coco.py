@@ -239,6 +239,28 @@ def test_metadata(saved):
     assert info['versions']['igq_mmdet'] == igq.__version__
 
 
+@pytest.mark.slow
+def test_rounding_by_what_layers_see(ptq, tmp_path):
+    """The file has codes like any other, and runs on integers."""
+    path = tmp_path / 'q.safetensors'
+    layers = ('--include', 'backbone.stages.0*', 'neck.fpn*', '*.upsample')
+    done = ptq(
+        *('--weights', 'ridge+gptq', '--calib-images', 2, '--save', path),
+        *('--runtime', 'integer', *layers),
+        options=TWO,
+    )
+    assert done.status == 0, done.err
+    (run,) = done.report['runs']
+    assert run['name'] == 'igq:12+ridge+gptq W4A4'
+    assert done.out.splitlines()[4].startswith('igq+ridge+gptq')
+    assert 'rounding weights: 100%' in done.err
+    assert not run['not_integer']
+    again = ptq('--load', path, '--skip-float', options=TWO)
+    (loaded,) = again.report['runs']
+    assert loaded['spec'] == run['spec']
+    assert loaded['metrics'] == pytest.approx(run['metrics'], abs=2e-3)
+
+
 @pytest.mark.parametrize(
     'args, names',
     [
@@ -255,6 +277,11 @@ def test_metadata(saved):
         (['--save', 'x', '--w-bits', '6'], ['igq:12 W6A4']),
         (['--compare', 'igq:3', '--a-bits', '3'], ['igq:3 W4A3']),
         (['--compare', 'igq, layerwise'], ['igq:12 W4A4', 'layerwise W4A4']),
+        (
+            ['--weights', 'ridge+gptq', '--method', 'igq'],
+            ['igq:12+ridge+gptq W4A4'],
+        ),
+        (['--rounding', 'gptq', '--groups', '8'], ['igq:8+gptq W4A4']),
         (['c.py', 'c.pth'], ['igq:12 W4A4']),
         (['c.py', 'c.pth', '--groups', '4'], ['igq:4 W4A4']),
     ],

@@ -10,7 +10,15 @@ from typing import Any
 from torch import nn
 
 from ...allocation.sqnr import layer_sqnr
-from ...calibration import Statistics, collect, fit, freeze, quantize
+from ...calibration import (
+    Statistics,
+    collect,
+    fit,
+    freeze,
+    needs_passes,
+    quantize,
+    round_weights,
+)
 from ...modules.plan import make_plan
 from ...spec import QuantSpec
 from ..data.calibration_set import CalibrationSet
@@ -67,6 +75,8 @@ class DetectorCalibration:
             can be closed, such as ``tqdm``.
         sqnr (bool): Measure :func:`layer_sqnr` of every setting, which
             takes another pass. Defaults to False.
+        rounding_progress (Callable): Wraps the iterable of steps in which
+            weights are rounded, where that takes passes of its own.
 
     Raises:
         SpecError: A setting does not fit the detector.
@@ -82,12 +92,14 @@ class DetectorCalibration:
         specs: Sequence[QuantSpec],
         progress: Any = iter,
         sqnr: bool = False,
+        rounding_progress: Callable[..., Any] = iter,
     ) -> None:
         self.detector = detector
         self.images = images
         self.sqnr = sqnr
         self.specs = specs
         self.progress = progress
+        self.rounding_progress = rounding_progress
         self.seconds = 0.0
         for spec in specs:
             make_plan(detector, spec)
@@ -135,6 +147,14 @@ class DetectorCalibration:
             with closing(self.progress(self.images)) as batches:
                 sqnr = layer_sqnr(qmodel, batches, calibration_forward)
         start = time.perf_counter()
+        if needs_passes(qmodel):
+            round_weights(
+                qmodel,
+                quantize(self.detector, spec),
+                list(self.images),
+                calibration_forward,
+                self.rounding_progress,
+            )
         freeze(qmodel)
         seconds += time.perf_counter() - start
         record = CalibrationRecord(

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .patches import chosen, patches
 from .rescale import rescale
 from .static_input import StaticInputModule
 
@@ -61,3 +63,33 @@ class QuantConv2d(StaticInputModule):
                 kernel *= size
             self.workload.add(macs=out.numel() * kernel)
         return out
+
+    def seen(self, x: Tensor) -> Tensor:
+        x = F.pad(
+            self.quantized(x),
+            self._reversed_padding_repeated_twice,
+            mode='constant'
+            if self.padding_mode == 'zeros'
+            else self.padding_mode,
+        )
+        taps = [
+            dilation * torch.arange(kernel)
+            for kernel, dilation in zip(
+                self.kernel_size, self.dilation, strict=True
+            )
+        ]
+        height, width = (
+            (full - int(tap[-1]) - 1) // stride + 1
+            for full, tap, stride in zip(
+                x.shape[2:], taps, self.stride, strict=True
+            )
+        )
+        places = chosen((x.shape[0], 1, height, width), self.LIMIT)
+        row, column = places // width % height, places % width
+        rows = patches(
+            x,
+            places // (height * width),
+            row[:, None] * self.stride[0] + taps[0],
+            column[:, None] * self.stride[1] + taps[1],
+        )
+        return rows.unflatten(1, (self.groups, -1)).transpose(0, 1)

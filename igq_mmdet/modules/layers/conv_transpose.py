@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import SpecError
 from ..base import LayerConfig
+from .patches import chosen, patches
 from .rescale import rescale
 from .static_input import StaticInputModule
 
@@ -72,3 +74,31 @@ class QuantConvTranspose2d(StaticInputModule):
             self.dilation,
         )
         return rescale(out, self.grid_scale(), self.bias, -3) if grid else out
+
+    def seen(self, x: Tensor) -> Tensor:
+        height, width = (
+            (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra
+            for size, stride, padding, dilation, kernel, extra in zip(
+                x.shape[2:],
+                self.stride,
+                self.padding,
+                self.dilation,
+                self.kernel_size,
+                [one + 1 for one in self.output_padding],
+                strict=True,
+            )
+        )
+        places = chosen((x.shape[0], 1, height, width), self.LIMIT)
+        at = places // width % height, places % width
+        rows, columns = (
+            self._sources(at[axis], axis) for axis in range(len(at))
+        )
+        image = places // (height * width)
+        return patches(self.quantized(x), image, rows, columns)[None]
+
+    def _sources(self, at: Tensor, axis: int) -> Tensor:
+        """What each tap of the kernel takes an output from; -1: nothing."""
+        taps = self.dilation[axis] * torch.arange(self.kernel_size[axis])
+        spread = at[:, None] + self.padding[axis] - taps
+        stride = self.stride[axis]
+        return torch.where(spread % stride == 0, spread // stride, -1)

@@ -170,6 +170,16 @@ class QuantLinear(QuantWeightModule):
             out,
         )
 
+    def seen(self, x: Tensor) -> Tensor:
+        return self.made(self.quantize_input(x))[None]
+
+    def made(self, y: Tensor) -> Tensor:
+        layout = current_instances()
+        if layout.layers_first and y.dim() == 4:
+            y = y.transpose(0, 1)
+        counted = [own for _, own in layout.split(y.contiguous())]
+        return torch.cat(counted) if counted else y.reshape(0, y.shape[-1])
+
     def _images(self, x: Tensor) -> tuple[Instances, Tensor]:
         """How images lie in the input, and the input laid out so."""
         layout = current_instances()

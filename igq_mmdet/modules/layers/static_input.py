@@ -2,9 +2,12 @@
 
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from ...methods import StaticQuantizer
 from ..base import LayerConfig, take_over
 from ..weight_module import QuantWeightModule
+from .patches import chosen, outputs_at
 
 
 class StaticInputModule(QuantWeightModule):
@@ -16,6 +19,9 @@ class StaticInputModule(QuantWeightModule):
     """
 
     SHAPE: ClassVar[tuple[str, ...]] = ()
+    # outputs of one call that weights are rounded by: as many as a map of
+    # 64 x 64 has; neighbours in a larger one say the same again
+    LIMIT: ClassVar[int] = 4096
     kernel_size: tuple[int, ...]
     input_quantizer: StaticQuantizer
 
@@ -35,3 +41,6 @@ class StaticInputModule(QuantWeightModule):
             config.a_bits, config.strict_zero_point
         )
         return layer
+
+    def made(self, y: Tensor) -> Tensor:
+        return outputs_at(y, chosen(y.shape, self.LIMIT))

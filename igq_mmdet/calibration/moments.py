@@ -1,0 +1,137 @@
+"""Sums over the inputs of a layer, from which its weight is rounded."""
+
+import torch
+from torch import Tensor
+
+RIDGE = 0.05  # of the mean of the Hessian's diagonal
+
+
+class Moments:
+    """What rounding needs to know of a layer's inputs and float outputs.
+
+    Sums only, so that images are let go one by one and the shares of
+    several processes add up.
+
+    Attributes:
+        paired (bool): Whether every row came with its float output.
+        rows (Tensor): How many there were, (1,), float64.
+        hessian (Tensor): Sum of ``x x^T``, (G, K, K), float32.
+        cross (Tensor): Sum of ``y x^T``, (G, D / G, K), float32.
+        inputs (Tensor): Sum of ``x``, (G, K), float64.
+        outputs (Tensor): Sum of ``y``, (G, D / G), float64.
+    """
+
+    def __init__(
+        self, groups: int, inputs: int, outputs: int, paired: bool
+    ) -> None:
+        self.paired = paired
+        self.rows = torch.zeros(1, dtype=torch.float64)
+        self.hessian = torch.zeros(groups, inputs, inputs)
+        own = outputs // groups if paired else 0
+        self.cross = torch.zeros(groups, own, inputs)
+        self.inputs = torch.zeros(groups, inputs, dtype=torch.float64)
+        self.outputs = torch.zeros(groups, own, dtype=torch.float64)
+
+    def sums(self) -> list[Tensor]:
+        """What is added up, to be changed in place."""
+        return [
+            self.rows,
+            self.hessian,
+            self.cross,
+            self.inputs,
+            self.outputs,
+        ]
+
+    def update(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Takes in what one call saw.
+
+        Args:
+            x (Tensor): Quantized inputs, (G, R, K).
+            y (Tensor, optional): Float outputs without bias, (R, D); where
+                they are missing, or of other rows, none count.
+        """
+        self.rows += x.shape[1]
+        self.hessian += (x.transpose(1, 2) @ x).to(self.hessian)
+        if self.paired and (y is None or len(y) != x.shape[1]):
+            self.paired = False
+        if y is None or not self.paired:
+            return
+        y = y.unflatten(1, (len(x), -1)).movedim(1, 0)
+        self.cross += (y.transpose(1, 2) @ x).to(self.cross)
+        self.inputs += x.sum(1, dtype=torch.float64).to(self.inputs)
+        self.outputs += y.sum(1, dtype=torch.float64).to(self.outputs)
+
+    def mean_hessian(self) -> Tensor:
+        """Estimates the mean of ``x x^T``, (G, K, K), float64.
+
+        That of few rows is drawn towards a multiple of the identity: with
+        fewer rows than channels nothing is known of most directions.
+        """
+        parts = []
+        for own in self.hessian:
+            share, mean, identity = self._estimate(own)
+            parts.append(mean.mul_(1 - share).add_(identity, alpha=share))
+        return torch.stack(parts)
+
+    def target(self, weight: Tensor) -> Tensor:
+        """The weight that best turns these inputs into float outputs.
+
+        Ridge regression around ``weight`` (method, section 9).
+
+        Args:
+            weight (Tensor): (D, K).
+
+        Returns:
+            Tensor: (D, K), float32.
+        """
+        found = []
+        for own, hessian, cross in zip(
+            weight.double().chunk(len(self.hessian)),
+            self.hessian,
+            self.cross.double() / self.rows,
+            strict=True,
+        ):
+            share, left, identity = self._estimate(hessian)
+            near = (share + RIDGE) * identity.diagonal()
+            right = cross.mul_(1 - share).add_(own * near)
+            left.mul_(1 - share).diagonal().add_(near)
+            found.append(torch.linalg.solve(left, right, left=False))
+        return torch.cat(found).float()
+
+    def bias(self, weight: Tensor) -> Tensor:
+        """The mean that a weight leaves of the float outputs.
+
+        Few rows do not tell it; it is drawn to 0 as they are.
+
+        Args:
+            weight (Tensor): Rounded, (D, K).
+
+        Returns:
+            Tensor: To be added to the bias, (D,), float32.
+        """
+        rows = weight.double().unflatten(0, (len(self.inputs), -1))
+        left = self.outputs - (rows @ self.inputs[..., None])[..., 0]
+        trusted = [1 - self._estimate(own)[0] for own in self.hessian]
+        left *= torch.tensor(trusted, dtype=torch.float64)[:, None]
+        return (left / self.rows).flatten().float()
+
+    def _estimate(self, total: Tensor) -> tuple[float, Tensor, Tensor]:
+        """How much to trust a sum of few rows.
+
+        Args:
+            total (Tensor): Sum of ``x x^T``, (K, K).
+
+        Returns:
+            tuple[float, Tensor, Tensor]: The share of the identity, by
+            oracle approximating shrinkage (Chen et al. 2010), the mean of
+            ``x x^T`` and the identity with the same trace, float64.
+        """
+        mean = total.double() / self.rows
+        size, rows = len(mean), float(self.rows)
+        trace, square = float(mean.trace()), float(mean.square().sum())
+        spread = (rows + 1 - 2 / size) * (square - trace**2 / size)
+        share = 1.0
+        if spread > 0:
+            share = min(1.0, ((1 - 2 / size) * square + trace**2) / spread)
+        identity = torch.eye(size, dtype=torch.float64) * (trace / size)
+        return share, mean, identity
