@@ -33,6 +33,7 @@ tests run over: the classes of the published models, with fewer blocks where
 `smaller` there says so (`--full` takes all blocks).
 ViTDet's own project does not come with mmdet's wheel; its backbone is the
 image encoder of SAM, which timm has.
+Whether each detector of mmdet's zoo works at all is in [its table](zoo.md).
 
 """
 

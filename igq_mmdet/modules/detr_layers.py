@@ -5,24 +5,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from .instances import instances, instances_inside
-from .variant import variant
+from .variant import Variant
 
 
-class PaddedEncoderLayer(nn.Module):
+class PaddedEncoderLayer(Variant):
     """Stands for DETR's encoder layers: padding stays out of statistics.
 
     Images of a batch are padded to one size; the tokens of the padding go
     through every layer of the encoder.
     """
-
-    @classmethod
-    def from_float(cls, module: nn.Module) -> 'PaddedEncoderLayer':
-        """Takes over everything of a float layer.
-
-        Args:
-            module (nn.Module): The float layer.
-        """
-        return variant(cls, module)
 
     def forward(
         self,
@@ -41,7 +32,7 @@ class PaddedEncoderLayer(nn.Module):
             )
 
 
-class PaddedDeformableAttention(nn.Module):
+class PaddedDeformableAttention(Variant):
     """Stands for mmcv's ``MultiScaleDeformableAttention``.
 
     Where it looks is learned; there are no products of activations, only
@@ -49,15 +40,6 @@ class PaddedDeformableAttention(nn.Module):
     """
 
     value_proj: nn.Module
-
-    @classmethod
-    def from_float(cls, module: nn.Module) -> 'PaddedDeformableAttention':
-        """Takes over everything of a float layer.
-
-        Args:
-            module (nn.Module): The float layer.
-        """
-        return variant(cls, module)
 
     def forward(
         self,
@@ -74,17 +56,8 @@ class PaddedDeformableAttention(nn.Module):
             )
 
 
-class LayersFirstHead(nn.Module):
+class LayersFirstHead(Variant):
     """Stands for heads that get all decoder layers in one tensor."""
-
-    @classmethod
-    def from_float(cls, module: nn.Module) -> 'LayersFirstHead':
-        """Takes over everything of a float head.
-
-        Args:
-            module (nn.Module): The float head.
-        """
-        return variant(cls, module)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """As the float class."""

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .instances import instances
+from .instances import current_instances, instances
+from .variant import Variant
 
 
 class RoIImages:
@@ -46,6 +47,19 @@ class RoIImages:
     def leave(self, head: nn.Module, args: Any, output: Any) -> None:
         """Forward hook of a head, also called when it raises."""
         self._scopes.pop().__exit__(None, None, None)
+
+
+class SideRowsHead(Variant):
+    """Stands for SABL's box head, whose layers see the sides of RoIs.
+
+    A RoI has as many rows there as its feature is wide.
+    """
+
+    def reg_pred(self, x: Tensor, *args: Any) -> Any:
+        """As the float class; ``x`` is (RoIs, sides, C)."""
+        rois = current_instances().rows or (1,) * x.shape[0]
+        with instances(rows=tuple(count * x.shape[1] for count in rois)):
+            return super().reg_pred(x, *args)  # type: ignore[misc]
 
 
 def attach_roi_images(model: nn.Module) -> None:

@@ -35,6 +35,7 @@ from .layers.conv import QuantConv2d
 from .layers.conv_transpose import QuantConvTranspose2d
 from .layers.folded_bias import fold_bias
 from .layers.linear import QuantLinear
+from .roi_instances import SideRowsHead
 
 # float class -> quantized class of a layer with settings of its own
 LAYERS: dict[str, type[QuantModule]] = {
@@ -104,6 +105,9 @@ CONTAINERS: dict[str, Callable[[nn.Module], nn.Module]] = {
             'detr_head.DETRHead',
         )
     },
+    'mmdet.models.roi_heads.bbox_heads.sabl_head.SABLHead': (
+        SideRowsHead.from_float
+    ),
     'timm.models.beit.Attention': fold_bias,
     'timm.models.eva.EvaAttention': fold_bias,
     'timm.models.maxxvit.ParallelPartitionAttention': (

@@ -53,3 +53,16 @@ def variant(mixin: type[Mixin], module: nn.Module) -> Mixin:
 
 def _registry(value: Any) -> bool:
     return isinstance(value, dict | set)
+
+
+class Variant(nn.Module):
+    """Base of modules that stand for a float one, some methods replaced."""
+
+    @classmethod
+    def from_float(cls: type[Mixin], module: nn.Module) -> Mixin:
+        """Takes over everything of a float module, see :func:`variant`.
+
+        Args:
+            module (nn.Module): The float module.
+        """
+        return variant(cls, module)

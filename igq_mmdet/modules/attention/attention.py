@@ -1,15 +1,18 @@
 """What quantized attentions share: both products and the softmax."""
 
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...methods import StaticQuantizer, softmax_quantizer
 from ...quantizers import ActivationQuantizer, has_row_steps, softmax_codes
 from ..base import LayerConfig, QuantModule, holds_integers
 from ..instances import current_instances
+from ..layers.folded_bias import fold_bias
+from ..variant import variant
 
 
 class QuantProducts(QuantModule):
@@ -57,6 +60,18 @@ class QuantProducts(QuantModule):
 
 class QuantAttention(QuantProducts):
     """Base of attentions whose Q, K and V come apart."""
+
+    @classmethod
+    def from_float(cls, module: nn.Module, config: LayerConfig) -> Any:
+        """Takes over everything of a float attention.
+
+        Args:
+            module (nn.Module): The float layer.
+            config (LayerConfig): Its settings.
+        """
+        layer = variant(cls, fold_bias(module))
+        layer.configure(config)
+        return layer
 
     def attend(
         self,

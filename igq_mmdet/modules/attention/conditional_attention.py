@@ -5,10 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..base import LayerConfig
 from ..detr_layers import kept_tokens
 from ..instances import instances_inside
-from ..variant import variant
 from .attention import QuantAttention, additive_mask
 
 OF_KEYS = ('kcontent_proj', 'kpos_proj', 'v_proj')
@@ -25,20 +23,6 @@ class QuantConditionalAttention(QuantAttention):
     cross_attn: bool
     attn_drop: Any
     out_proj: nn.Module
-
-    @classmethod
-    def from_float(
-        cls, module: nn.Module, config: LayerConfig
-    ) -> 'QuantConditionalAttention':
-        """Takes over everything of a float attention.
-
-        Args:
-            module (nn.Module): The float layer.
-            config (LayerConfig): Its settings.
-        """
-        layer = variant(cls, module)
-        layer.configure(config)
-        return layer
 
     def forward(
         self,

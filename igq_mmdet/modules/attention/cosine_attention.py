@@ -7,9 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..base import LayerConfig
-from ..layers.folded_bias import fold_bias
-from ..variant import variant
 from .attention import QuantAttention
 from .fused_attention import POSITION_BIAS
 
@@ -34,20 +31,6 @@ class QuantCosineAttention(QuantAttention):
     attn_drop: Any
     proj: nn.Module
     proj_drop: nn.Module
-
-    @classmethod
-    def from_float(
-        cls, module: nn.Module, config: LayerConfig
-    ) -> 'QuantCosineAttention':
-        """Takes over everything of a float attention.
-
-        Args:
-            module (nn.Module): The float layer.
-            config (LayerConfig): Its settings.
-        """
-        layer = variant(cls, fold_bias(module))
-        layer.configure(config)
-        return layer
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Attention inside windows.

@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..base import LayerConfig
-from ..layers.folded_bias import fold_bias
-from ..variant import variant
 from .attention import QuantAttention, additive_mask
 
 POSITION_BIAS = 'position bias, the same for every image'
@@ -28,17 +26,14 @@ class QuantFusedAttention(QuantAttention):
     FLOAT_CHILDREN: ClassVar[dict[str, str]] = {'rel_pos': POSITION_BIAS}
 
     @classmethod
-    def from_float(
-        cls, module: nn.Module, config: LayerConfig
-    ) -> 'QuantFusedAttention':
+    def from_float(cls, module: nn.Module, config: LayerConfig) -> Any:
         """Takes over everything of a float attention.
 
         Args:
             module (nn.Module): Has a switch ``fused_attn``.
             config (LayerConfig): Its settings.
         """
-        layer = variant(cls, fold_bias(module))
-        layer.configure(config)
+        layer = super().from_float(module, config)
         layer.fused_attn = True
         return layer
 

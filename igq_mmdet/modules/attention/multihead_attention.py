@@ -1,9 +1,7 @@
 """Attention of DETR and its kin, all four projections and both products."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..base import LayerConfig
-from ..variant import variant
 from .attention import QuantAttention
 
 
@@ -11,20 +9,6 @@ class QuantMultiheadAttention(QuantAttention):
     """Stands for ``nn.MultiheadAttention`` (method, sections 2 to 4)."""
 
     head_dim: int
-
-    @classmethod
-    def from_float(
-        cls, module: nn.Module, config: LayerConfig
-    ) -> 'QuantMultiheadAttention':
-        """Takes over everything of a float attention.
-
-        Args:
-            module (SplitMultiheadAttention): The float layer.
-            config (LayerConfig): Its settings.
-        """
-        layer = variant(cls, module)
-        layer.configure(config)
-        return layer
 
     def multiply(
         self,

@@ -5,10 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..instances import instances, instances_inside
-from ..variant import variant
+from ..variant import Variant
 
 
-class WindowedBlock(nn.Module):
+class WindowedBlock(Variant):
     """Stands for timm's Swin and SwinV2 blocks.
 
     Their attention gets the windows of all images in one dimension, some
@@ -16,15 +16,6 @@ class WindowedBlock(nn.Module):
     """
 
     window_size: tuple[int, int]
-
-    @classmethod
-    def from_float(cls, module: nn.Module) -> 'WindowedBlock':
-        """Takes over everything of a float block.
-
-        Args:
-            module (nn.Module): The float block.
-        """
-        return variant(cls, module)
 
     def _attn(self, x: Tensor) -> Tensor:
         keep = real_positions(
@@ -34,7 +25,7 @@ class WindowedBlock(nn.Module):
             return super()._attn(x)  # type: ignore[misc]
 
 
-class WindowedImageBlock(nn.Module):
+class WindowedImageBlock(Variant):
     """Stands for the blocks of timm's SAM, which are those of ViTDet.
 
     Some of them cut the image into windows, the others do not.
@@ -42,15 +33,6 @@ class WindowedImageBlock(nn.Module):
 
     attn: nn.Module
     window_size: int
-
-    @classmethod
-    def from_float(cls, module: nn.Module) -> 'WindowedImageBlock':
-        """Takes over everything of a float block.
-
-        Args:
-            module (nn.Module): The float block.
-        """
-        return variant(cls, module)
 
     def forward(self, x: Tensor) -> Tensor:
         """As the float class, (B, H, W, C)."""
@@ -64,17 +46,8 @@ class WindowedImageBlock(nn.Module):
             return super().forward(x)
 
 
-class PartitionedBlock(nn.Module):
+class PartitionedBlock(Variant):
     """Stands for MaxViT's window and grid attention, which pad nothing."""
-
-    @classmethod
-    def from_float(cls, module: nn.Module) -> 'PartitionedBlock':
-        """Takes over everything of a float block.
-
-        Args:
-            module (nn.Module): The float block.
-        """
-        return variant(cls, module)
 
     def _partition_attn(self, x: Tensor) -> Tensor:
         with instances(images=x.shape[0]):
