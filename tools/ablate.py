@@ -64,7 +64,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='numbers of calibration images to compare, default 1 4 8',
     )
     parser.add_argument('--parts', default='detector', help='see ptq_coco.py')
-    add_images(parser, how_many=False)
+    add_images(parser, how_many=None)
     add_run(parser, 'work_dirs/ablate', 'ablation.json')
     parser.add_argument('--quiet', action='store_true', help='only tables')
     args = parser.parse_args(argv)

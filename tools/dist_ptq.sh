@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # tools/ptq_coco.py on several processes: dist_ptq.sh CONFIG CHECKPOINT GPUS
 # [arguments]. NNODES, NODE_RANK, MASTER_ADDR and PORT as in mmdet's
-# dist_test.sh. Without a GPU the processes run on the CPU.
+# dist_test.sh. Without a GPU the processes run on the CPU. TOOL is another
+# of tools/, such as ptq_segmentation.py.
 
 if [ $# -lt 3 ]; then
     echo "usage: $0 CONFIG CHECKPOINT GPUS [arguments of ptq_coco.py]" >&2
@@ -27,5 +28,5 @@ CORES=$(nproc)
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((CORES > GPUS ? CORES / GPUS : 1))}
 export MKL_NUM_THREADS=${MKL_NUM_THREADS:-$OMP_NUM_THREADS}
 exec "${PYTHON:-python}" "$HERE/torchrun.py" "${RENDEZVOUS[@]}" \
-    --nproc_per_node="$GPUS" "$HERE/ptq_coco.py" "$CONFIG" "$CHECKPOINT" \
+    --nproc_per_node="$GPUS" "$HERE/${TOOL:-ptq_coco.py}" "$CONFIG" "$CHECKPOINT" \
     --launcher pytorch "${@:4}"

@@ -49,16 +49,22 @@ def add_layers(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def add_images(parser: argparse.ArgumentParser, how_many: bool = True) -> None:
+def add_images(
+    parser: argparse.ArgumentParser, how_many: int | None = 1
+) -> None:
     """Adds which images calibrate.
 
     Args:
         parser (ArgumentParser): It is changed.
-        how_many (bool): Add ``--calib-images``. Defaults to True.
+        how_many (int, optional): Default of ``--calib-images``; None leaves
+            it out. Defaults to 1.
     """
-    if how_many:
+    if how_many is not None:
         parser.add_argument(
-            '--calib-images', type=int, default=1, help='how many, default 1'
+            '--calib-images',
+            type=int,
+            default=how_many,
+            help='how many, default %(default)s',
         )
     parser.add_argument(
         '--calib-on-eval',
@@ -102,6 +108,11 @@ def add_draws(parser: argparse.ArgumentParser) -> None:
         help='calibrate on any images, then on those of each value of this '
         'field in turn; every setting is evaluated for each',
     )
+    add_seeds(parser)
+
+
+def add_seeds(parser: argparse.ArgumentParser) -> None:
+    """Adds how often calibration images are drawn."""
     parser.add_argument(
         '--seed',
         type=int,
@@ -206,8 +217,11 @@ def open_experiment(
     from ..studies.experiment import Experiment
 
     use_threads(args.threads)
+    own = config.model.get('brings_weights', False)
     args.checkpoint = float_weights(
-        config, args.checkpoint, needed=not getattr(args, 'load', None)
+        config,
+        args.checkpoint,
+        needed=not (own or getattr(args, 'load', None)),
     )
     experiment = Experiment(config, args.work_dir, quiet, **options)
     if args.checkpoint:

@@ -128,8 +128,6 @@ def kept(entry: Mapping[str, Any], full: Any, key: str) -> str:
         key (str): The figure.
     """
     there = full is not None and full['metrics'].get(key)
-    if bare(key) in ERRORS:  # no share of it is kept
-        return '-'
     if not there or key not in entry['metrics']:
         return '-'
     return f'{100 * entry["metrics"][key] / full["metrics"][key]:.1f}%'

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..files.journal import entry_at, scan
-from .differences import Matches
+from .differences import ImageValues, Matches
 
 SCHEMA = 'igq_mmdet.predictions/2'
 FOLDER = 'predictions'
@@ -76,7 +76,8 @@ class Predictions(Mapping[Any, dict[str, Any]]):
     An entry has ``img_id``, ``img_path``, ``ori_shape`` (height, width),
     ``scores``, ``labels`` (indices into ``header['classes']``),
     ``bboxes`` (x1, y1, x2, y2 in the original image), ``seconds`` and,
-    where the detector gives them, ``masks`` (COCO RLE).
+    where the detector gives them, ``masks`` (COCO RLE). That of a map has
+    ``map`` and ``mask`` instead, see :func:`png_text`.
 
     Args:
         paths (Sequence[Path]): The files of the run, from
@@ -152,8 +153,11 @@ class Predictions(Mapping[Any, dict[str, Any]]):
         self.header = header
 
     @cached_property
-    def matches(self) -> dict[str, Matches]:
-        """Which detections are right, by metric.
+    def matches(self) -> dict[str, Any]:
+        """Which detections are right, or what images are worth, by metric.
+
+        Returns:
+            dict[str, PerImage]: :class:`Matches` or :class:`ImageValues`.
 
         Raises:
             DataError: That was not kept, or is damaged.
@@ -168,10 +172,12 @@ class Predictions(Mapping[Any, dict[str, Any]]):
             )
         try:
             return {
-                str(key): Matches.from_dict(entry)
+                str(key): (
+                    ImageValues if 'values' in entry else Matches
+                ).from_dict(entry)
                 for key, entry in self.metrics['matches'].items()
             }
-        except (AttributeError, DataError) as error:
+        except (AttributeError, TypeError, DataError) as error:
             raise DataError(f'{name}: {error}; delete the file') from error
 
     def __getitem__(self, img_id: Any) -> dict[str, Any]:

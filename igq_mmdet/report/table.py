@@ -10,8 +10,10 @@ from ..methods import METHODS
 from .by_field import field_tables, setting_of, where_text
 from .metrics import (
     BOX,
+    ERRORS,
     MASK,
     UNDEFINED,
+    bare,
     figure_rows,
     kept,
     main_figures,
@@ -176,7 +178,9 @@ def _row(
         groups,
         parts if isinstance(parts, str) else ','.join(parts),
         *(percent(run, key) for key in titles),
-        '/'.join(kept(run, full, key) for key in titles),
+        '/'.join(
+            kept(run, full, key) for key in titles if bare(key) not in ERRORS
+        ),
         f'{run["bytes"] / 1e6:.2f}',
         f'{seconds:.1f}',
     )

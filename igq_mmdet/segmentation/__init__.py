@@ -15,6 +15,7 @@ except ImportError as error:
 
 from .map_dataset import MapDataset
 from .map_metric import MapMetric
+from .map_model import MapModel
 from .pack_map import PackMap
 
-__all__ = ['MapDataset', 'MapMetric', 'PackMap']
+__all__ = ['MapDataset', 'MapMetric', 'MapModel', 'PackMap']

@@ -57,6 +57,7 @@ class Experiment:
             :class:`Dashboards`.
 
     Attributes:
+        has_weights (bool): Whether the float model can be evaluated.
         integer (bool): Evaluate on integer codes.
         sqnr (bool): Measure every layer's on the calibration images.
         calib_parallel (bool): See :class:`RankCalibration`.
@@ -90,6 +91,7 @@ class Experiment:
         try_metrics(self.runner.test_loop)
         by = report_ap_by(self.runner.test_evaluator, config)
         self.report = Report(subject(config, self.evaluation, by))
+        self.has_weights = getattr(self.detector, 'brings_weights', False)
         self.integer = False
         self.calib_parallel = False
         self.kept: KeptRun | None = None
@@ -125,7 +127,10 @@ class Experiment:
             filename (str): See :func:`load_float_checkpoint`.
         """
         classes = classes_of(self.evaluation)
-        load_float_checkpoint(self.detector, filename, classes)
+        load_float_checkpoint(
+            getattr(self.detector, 'network', self.detector), filename, classes
+        )
+        self.has_weights = True
 
     def images(
         self,

@@ -47,6 +47,11 @@ ELSEWHERE = {
     'calib_dataset.ann_file=instances_train.json': (
         'tests/tools/test_nuclei.py'
     ),
+    'python tools/ptq_segmentation.py CONFIG WEIGHTS --sets '
+    'CHAMELEON,CAMO,COD10K,NC4K --compare '
+    'layerwise,igq:8,igq:12,upper_bound': (
+        'tests/segmentation/test_ptq_segmentation.py'
+    ),
     'python -m tests.fuzz': 'tests/test_fuzz.py',
     'python -m tests.fuzz --kind checkpoint --cases 20000 --seed 7': (
         'tests/test_fuzz.py'

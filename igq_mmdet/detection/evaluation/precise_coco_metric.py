@@ -37,12 +37,14 @@ def keep_matches(evaluator: Evaluator) -> None:
         evaluator (Evaluator): Of a test loop.
     """
     for metric in evaluator.metrics:
-        if isinstance(metric, PreciseCocoMetric):
+        if hasattr(metric, 'keep_matches'):
             metric.keep_matches = True
 
 
-def kept_matches(evaluator: Evaluator) -> dict[str, Matches]:
+def kept_matches(evaluator: Evaluator) -> dict[str, Any]:
     """Which detections of the last evaluation were right, by metric.
+
+    Or, of a metric of maps, what each image is worth.
 
     Args:
         evaluator (Evaluator): After :func:`keep_matches` and an evaluation;
@@ -51,7 +53,7 @@ def kept_matches(evaluator: Evaluator) -> dict[str, Matches]:
     return {
         f'{metric.prefix}/{name}' if metric.prefix else name: matches
         for metric in evaluator.metrics
-        if isinstance(metric, PreciseCocoMetric)
+        if hasattr(metric, 'keep_matches')
         for name, matches in metric.matches.items()
     }
 

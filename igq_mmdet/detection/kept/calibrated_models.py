@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,7 +181,8 @@ def _keep(
 
 def _pipeline(dataset: Any) -> Any:
     """How a dataset reads images, as far as its transforms tell."""
-    return repr(getattr(dataset, 'pipeline', None))
+    said = repr(getattr(dataset, 'pipeline', None))
+    return re.sub(' at 0x[0-9a-f]+', '', said)  # of those that tell nothing
 
 
 def _content(path: str) -> str:

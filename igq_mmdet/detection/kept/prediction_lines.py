@@ -10,8 +10,10 @@ import torch
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import BaseBoxes
 from mmdet.structures.mask import encode_mask_results
-from mmengine.structures import InstanceData
+from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor
+
+from ...files.png_text import png_text, png_values
 
 # Written plainly while they have these types and shapes.
 PLAIN = {
@@ -39,20 +41,16 @@ def to_entry(sample: Any, img_id: Any, with_truth: bool) -> dict[str, Any]:
         dict: See :class:`igq_mmdet.report.predictions.Predictions`.
 
     Raises:
-        CannotKeep: It holds more than instances with boxes, scores,
-            labels, masks and further tensors.
+        CannotKeep: It holds more than a map, or than instances with boxes,
+            scores, labels, masks and further tensors.
     """
     wanted = sorted(k for k in sample.keys() if k.startswith('pred_'))
+    if wanted == ['pred_map']:
+        return map_entry(sample, img_id, with_truth)
     if wanted != ['pred_instances']:
         found = ', '.join(wanted) or 'nothing predicted'
         raise CannotKeep(f'{found}; only pred_instances can be kept')
-    meta = {k: v for k, v in sample.metainfo.items() if _is_json(v)}
-    meta.pop('img_id', None)
-    entry = {
-        'img_id': img_id,
-        'img_path': meta.pop('img_path', None),
-        'ori_shape': meta.pop('ori_shape', None),
-    }
+    entry, meta = _about(sample, img_id)
     more: dict[str, Any] = {}
     for key, value in sample.pred_instances.items():
         if key == 'masks':
@@ -91,6 +89,8 @@ def to_sample(entry: Mapping[str, Any], decode: bool) -> DetDataSample:
     Returns:
         DetDataSample: On the CPU.
     """
+    if 'map' in entry:
+        return map_sample(entry)
     meta = {key: _tuples(entry[key]) for key in ('img_path', 'ori_shape')}
     meta |= {k: _tuples(v) for k, v in entry.get('meta', {}).items()}
     sample = DetDataSample(metainfo={'img_id': entry['img_id'], **meta})
@@ -117,6 +117,53 @@ def to_sample(entry: Mapping[str, Any], decode: bool) -> DetDataSample:
         values = {key: _unpack(value) for key, value in fields.items()}
         setattr(sample, name, InstanceData(**values))
     return sample
+
+
+def map_entry(sample: Any, img_id: Any, with_truth: bool) -> dict[str, Any]:
+    """What is kept of an image's map; everything comes back exactly.
+
+    Args:
+        sample (BaseDataElement): With ``pred_map`` int32 (h, w), 16 bits.
+        img_id (int | str): Of the image.
+        with_truth (bool): Whether to keep its mask as well.
+
+    Returns:
+        dict: ``map`` and ``mask`` are PNG files in base64, of 16 bits and
+        one.
+    """
+    entry, meta = _about(sample, img_id)
+    codes = sample.pred_map.cpu().numpy().astype(np.uint16)
+    entry['map'] = png_text(codes)
+    if with_truth and 'gt_mask' in sample:
+        entry['mask'] = png_text(sample.gt_mask.cpu().numpy())
+    if meta:
+        entry['meta'] = meta
+    return entry
+
+
+def map_sample(entry: Mapping[str, Any]) -> BaseDataElement:
+    """The inverse of :func:`map_entry`."""
+    meta = {key: _tuples(entry[key]) for key in ('img_path', 'ori_shape')}
+    meta |= {k: _tuples(v) for k, v in entry.get('meta', {}).items()}
+    sample = BaseDataElement(metainfo={'img_id': entry['img_id'], **meta})
+    codes = png_values(entry['map']).astype(np.int32)
+    sample.pred_map = torch.from_numpy(codes)
+    if 'mask' in entry:
+        mask = png_values(entry['mask']).astype(bool)
+        sample.gt_mask = torch.from_numpy(mask)
+    return sample
+
+
+def _about(sample: Any, img_id: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How an entry begins, and what else is known of the image."""
+    meta = {k: v for k, v in sample.metainfo.items() if _is_json(v)}
+    meta.pop('img_id', None)
+    entry = {
+        'img_id': img_id,
+        'img_path': meta.pop('img_path', None),
+        'ori_shape': meta.pop('ori_shape', None),
+    }
+    return entry, meta
 
 
 def with_masks(sample: Any, masks: list[dict[str, Any]]) -> DetDataSample:

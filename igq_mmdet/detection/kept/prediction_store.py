@@ -7,7 +7,6 @@ from typing import Any
 from mmengine.dist import get_rank, get_world_size, is_main_process
 
 from ...files.journal import Journal, scan, warn_damaged
-from ...report.differences import Matches
 from ...report.predictions import (
     FOLDER,
     OF,
@@ -100,7 +99,7 @@ class PredictionStore:
         metrics: Mapping[str, Any],
         seconds: float,
         evaluator: str,
-        matches: Mapping[str, Matches],
+        matches: Mapping[str, Any],
     ) -> None:
         """Keeps the metrics, once, by the main process.
 
@@ -108,7 +107,7 @@ class PredictionStore:
             metrics (Mapping[str, float]): As the evaluator gave them.
             seconds (float): Time of the whole evaluation.
             evaluator (str): Digest of what judged.
-            matches (Mapping[str, Matches]): By metric; may be empty.
+            matches (Mapping[str, PerImage]): By metric; may be empty.
         """
         if is_main_process():
             self.add(

@@ -30,6 +30,30 @@ class ImageValues:
         """How many."""
         return len(self.values)
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; numbers survive exactly."""
+        return {'identity': self.identity, 'values': self.values.tolist()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> 'ImageValues':
+        """Takes back what :meth:`to_dict` gave.
+
+        Args:
+            data (Mapping): Read from JSON.
+
+        Raises:
+            DataError: It is something else.
+        """
+        try:
+            values = np.asarray(data['values'], dtype=np.float64)
+            if values.ndim != 1 or not values.size:
+                raise ValueError('not a number an image')
+            return cls(str(data['identity']), values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f'not the values of images ({type(error).__name__}: {error})'
+            ) from error
+
     def statistic(self, weights: np.ndarray) -> np.ndarray:
         """Means over images that are there so many times.
 
