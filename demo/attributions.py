@@ -1,9 +1,14 @@
-"""Writes ATTRIBUTIONS.md from the annotation files beside it."""
+"""Writes ATTRIBUTIONS.md, here and in saliency/, from annotation files."""
 
 import json
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# Folder -> annotation files of its images.
+FILES = {
+    '.': ('instances_calib.json', 'instances_eval.json'),
+    'saliency': ('instances.json',),
+}
 HEAD = """# Attributions
 
 The photographs in `images/` are of COCO 2017, scaled to at most 400 pixels a
@@ -16,12 +21,11 @@ alike (CC BY 4.0, COCO Consortium). Written by `python demo/attributions.py`.
 """
 
 
-def attributions() -> str:
-    """Return the text of ATTRIBUTIONS.md."""
+def attributions(folder: str = '.') -> str:
+    """Return the text of a folder's ATTRIBUTIONS.md."""
     rows = []
-    for split in ('calib', 'eval'):
-        text = (HERE / f'instances_{split}.json').read_text()
-        data = json.loads(text)
+    for name in FILES[folder]:
+        data = json.loads((HERE / folder / name).read_text())
         licences = {entry['id']: entry for entry in data['licenses']}
         for image in data['images']:
             licence = licences[image['license']]
@@ -34,4 +38,5 @@ def attributions() -> str:
 
 
 if __name__ == '__main__':
-    (HERE / 'ATTRIBUTIONS.md').write_text(attributions())
+    for folder in FILES:
+        (HERE / folder / 'ATTRIBUTIONS.md').write_text(attributions(folder))

@@ -188,9 +188,11 @@ def test_wheel_carries_everything(installed):
     ).stdout.split()
     if not files:
         pytest.skip('not a git checkout: nothing says what belongs to it')
-    # the nuclei's 22 MB of images come with the repository only
-    left_out = [name for name in files if name.startswith('demo/nuclei/')]
-    assert left_out and not (package / '.mim/demo/nuclei').exists()
+    # these images, 22 MB and 4, come with the repository only
+    folders = ('demo/nuclei/', 'demo/saliency/')
+    left_out = [name for name in files if name.startswith(folders)]
+    for folder in folders:
+        assert left_out and not (package / '.mim' / folder).exists()
     for name in sorted(set(files) - set(left_out)):
         copy = package / '.mim' / name
         assert copy.is_file() and not copy.is_symlink(), name

@@ -17,5 +17,6 @@ from .map_dataset import MapDataset
 from .map_metric import MapMetric
 from .map_model import MapModel
 from .pack_map import PackMap
+from .pretrained_vit import saliency_vit
 
-__all__ = ['MapDataset', 'MapMetric', 'MapModel', 'PackMap']
+__all__ = ['MapDataset', 'MapMetric', 'MapModel', 'PackMap', 'saliency_vit']

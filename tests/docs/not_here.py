@@ -11,6 +11,7 @@ ELSEWHERE = {
     'make lint': '.ci/run',
     'make docs': '.ci/run',
     'make results': 'tests/tools/test_run_results.py',
+    'make evidence-saliency': 'tests/studies/test_saliency_evidence.py',
     'python tools/ablate.py CONFIG CHECKPOINT --seed 0 1 2': (
         'tests/tools/test_ablate.py'
     ),
