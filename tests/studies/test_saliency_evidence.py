@@ -1,4 +1,4 @@
-"""What methods keep of pretrained weights: the table, and the command."""
+"""What methods keep of pretrained weights: make evidence-saliency."""
 
 import importlib.util
 import json
