@@ -4,8 +4,10 @@ export OMP_NUM_THREADS ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 ONEDL := .venv-onedl/bin/python
-# Tests are many and small: a process a core, each with one thread.
-TEST := -m pytest -n logical --maxprocesses 8 --dist loadfile
+# Tests are many and small: a process a core, each with one thread. Their
+# order is that of tests/conftest.py.
+TEST := -m pytest -n logical --maxprocesses 8 --dist loadfile \
+    --no-loadscope-reorder
 # As a processor that has SSE4 only and other thread numbers than the rest.
 LESSER := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 \
     MKL_ENABLE_INSTRUCTIONS=AVX2 IGQ_MMDET_ISA=none OMP_NUM_THREADS=2

@@ -174,7 +174,7 @@ def run(args):
                     changes = not torch.equal(given(qmodel, images), right)
                     old = fails(by_outputs, qmodel, images)
                     new = fails(by_layers, qmodel, images)
-                count.update(changed=changes, old=old, new=new)
+                count.update(changed=int(changes), old=int(old), new=int(new))
                 wrong |= new != changes
         for fault, count in found.items():
             print(

@@ -21,6 +21,12 @@ settings.register_profile('igq', deadline=None, derandomize=True)
 settings.load_profile('igq')
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first: what several workers end with is short."""
+    slow = {item.path for item in items if item.get_closest_marker('slow')}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     """mmengine's Runner draws its seed, and leaves torch with it."""

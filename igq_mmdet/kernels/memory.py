@@ -29,12 +29,12 @@ def empty(like: Tensor, *shape: int) -> Tensor:
         Tensor: Uninitialised.
     """
     out = like.new_empty(shape)
-    if out.device.type == 'cpu' and not recorded():
+    compiled = torch.compiler.is_dynamo_compiling()
+    if out.device.type == 'cpu' and not recorded() and not compiled:
         _advise(out)
     return out
 
 
-@torch.compiler.disable
 def _advise(out: Tensor) -> None:
     if not readable(out):
         return

@@ -65,8 +65,8 @@ def test_shares_of_the_images_give_the_same_bits(sizes, one_thread):
     """Every statistic there is, in attention as in a Swin block."""
     timm = pytest.importorskip('timm')
     torch.manual_seed(0)
-    model = timm.create_model('test_vit', num_classes=4)
-    images = torch.randn(5, 3, 160, 160)
+    model = timm.create_model('test_vit', num_classes=4, img_size=64)
+    images = torch.randn(5, 3, 64, 64)
     specs = [
         igq.QuantSpec(method=method, groups=3)
         for method in ('igq', 'layerwise', 'consecutive', 'repq')
