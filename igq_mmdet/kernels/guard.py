@@ -11,18 +11,30 @@ def recorded() -> bool:
     """Whether operations are recorded, or seen by a mode, as they run.
 
     So they are under ``torch.jit.trace``, the exporters, fake tensors and
-    ``torch.func``. What C does would be missing from the record, and the
-    tensors have no values to read.
-
-    Under ``torch.compile`` they are not: it leaves calls into C to Python.
+    ``torch.func``, and while ``torch.compile`` looks. What Python does with
+    values would be missing from the record, and there may be none to read.
     """
     if torch.compiler.is_dynamo_compiling():
-        return False
+        return True
     return (
         torch._C._get_tracing_state() is not None
         or torch._C._len_torch_dispatch_stack() > 0
         or torch._C._functorch.peek_interpreter_stack() is not None
     )
+
+
+def standard_only(x: Tensor) -> bool:
+    """Whether a graph is to hold operators of torch alone.
+
+    So it is in programs without this package, such as ONNX; and where no
+    compiled kernels are, the parts of an operator can be fused with others.
+
+    Args:
+        x (Tensor): What is computed with.
+    """
+    if torch.compiler.is_dynamo_compiling():
+        return not x.is_cpu
+    return torch.onnx.is_in_onnx_export() or (recorded() and not x.is_cpu)
 
 
 def runs_here(*tensors: Tensor) -> bool:
@@ -43,8 +55,6 @@ def readable(x: Tensor) -> bool:
     Args:
         x (Tensor): Of any class, device, layout and dtype.
     """
-    if torch.compiler.is_dynamo_compiling():
-        return x.device.type == 'cpu'  # asked again where C is called
     return (
         type(x) in PLAIN
         and x.is_cpu

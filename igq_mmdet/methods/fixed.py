@@ -77,6 +77,7 @@ class FixedGroupQuantizer(ActivationQuantizer):
 
     observes = ChannelMeans
     form = 'grouped'
+    batched = True
     group_index: Tensor
     channel_scale: Tensor
     channel_zero_point: Tensor
@@ -132,7 +133,7 @@ class FixedGroupQuantizer(ActivationQuantizer):
 
     def assign(self, counted: Tensor) -> Tensor:
         """Groups of the channels, (C,), whatever the values (N, C) are."""
-        return self.group_index.long()
+        return self.group_index.long().expand(*counted.shape[:-2], -1)
 
     def quantize(
         self, x: Tensor, counted: Tensor, out: Tensor | None

@@ -25,17 +25,17 @@ def assign_channels(
     index wins them.
 
     Args:
-        lower (Tensor): Minimum of each channel, (C,).
-        upper (Tensor): Maximum of each channel, (C,).
+        lower (Tensor): Minimum of each channel, (..., C).
+        upper (Tensor): Maximum of each channel, (..., C).
         group_lower (Tensor): Lower bounds of the groups, (G,).
         group_upper (Tensor): Upper bounds of the groups, (G,).
 
     Returns:
-        Tensor: Group indices, (C,), int64.
+        Tensor: Group indices, (..., C), int64.
     """
-    low = lower.double()[:, None] - group_lower.double()
-    high = upper.double()[:, None] - group_upper.double()
-    return high.square_().add_(low.square_()).argmin(1)
+    low = lower.double()[..., None] - group_lower.double()
+    high = upper.double()[..., None] - group_upper.double()
+    return high.square_().add_(low.square_()).argmin(-1)
 
 
 class ChannelGroupQuantizer(ActivationQuantizer):
@@ -43,6 +43,7 @@ class ChannelGroupQuantizer(ActivationQuantizer):
 
     observes = ChannelRanges
     form = 'grouped'
+    batched = True
 
     def fit(
         self, observer: ChannelRanges, settings: FitSettings

@@ -190,6 +190,7 @@ class IntegralGroupQuantizer(ChannelGroupQuantizer):
     """
 
     form = 'common_step'
+    batched = True
     base_scale: Tensor
     multiple: Tensor
 

@@ -23,6 +23,7 @@ class StaticQuantizer(ActivationQuantizer):
 
     observes: ClassVar[Any] = Histogram
     form = 'common_step'
+    batched = True
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """One quantized ``nn.Module`` a file, and the table that chooses them.
 
-Imports: errors, field_checks, kernels, methods, quantizers, spec.
+Imports: errors, field_checks, kernels, methods, operators, quantizers, spec.
 """
 
 from .attention.shift_window_attention import QuantShiftWindowMSA

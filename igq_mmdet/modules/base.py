@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..kernels import recorded
 from ..quantizers import ActivationQuantizer
 
 
@@ -117,17 +116,13 @@ class QuantModule(nn.Module):
 def holds_integers(x: Tensor) -> bool:
     """Whether products with a tensor keep the integers that sums need.
 
-    A graph that is recorded is of float operations, which other inputs and
-    other programs can run; the numbers are the same but for rounding.
-
     Args:
         x (Tensor): An operand; autocast would make it half precision.
     """
-    return (
-        x.dtype in (torch.float32, torch.float64)
-        and not torch.is_autocast_enabled(x.device.type)
-        and not recorded()
-    )
+    return x.dtype in (
+        torch.float32,
+        torch.float64,
+    ) and not torch.is_autocast_enabled(x.device.type)
 
 
 def take_over(target: nn.Module, source: nn.Module, *names: str) -> None:

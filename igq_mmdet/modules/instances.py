@@ -5,9 +5,9 @@ images into something else (windows, RoIs) or appends tokens says so with
 :func:`instances`; without it every row of dimension 0 is an image.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,11 +63,52 @@ class Instances:
             values = counted = image.reshape(-1, channels)
             if keep is not None:
                 own = keep[start : start + image.shape[0]]
-                counted = _evened(image, own) if recorded() else image[own]
+                counted = image[own]
+                if recorded():
+                    (counted,) = _evened(values[None], own.reshape(1, -1))
             elif self.tokens is not None:
                 counted = image[:, : self.tokens].reshape(-1, channels)
             start += image.shape[0]
             yield values, counted
+
+    def batches(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """As :meth:`split`, images of one size together.
+
+        No value decides a size: what does not count repeats a token that
+        does.
+
+        Args:
+            x (Tensor): Contiguous activation, (R, ..., C), not empty.
+
+        Yields:
+            tuple[Tensor, Tensor]: All values of some images, (I, N, C), and
+            of those that count for statistics, (I, M, C).
+        """
+        channels = x.shape[-1]
+        keep = self.kept(x.shape[0])
+        start = 0
+        for rows, images in self._runs(x.shape[0]):
+            part = x[start : start + rows * images]
+            values = counted = part.reshape(images, -1, channels)
+            if keep is not None:
+                own = keep[start : start + rows * images]
+                counted = _evened(values, own.reshape(images, -1))
+            elif self.tokens:
+                counted = part[:, : self.tokens]
+                counted = counted.reshape(images, -1, channels)
+            start += rows * images
+            yield values, counted
+
+    def _runs(self, total: int) -> list[tuple[int, int]]:
+        """Rows an image, and images that have as many and lie together."""
+        if self.rows is None:
+            images = total if self.images is None else self.images
+            if total % images == 0:
+                return [(total // images, images)]
+        rows = self._rows(total)
+        if len(set(rows)) == 1:
+            return [(rows[0], len(rows))]
+        return [(own, 1) for own in rows if own]
 
     def kept(self, rows: int) -> Tensor | None:
         """Which tokens count, spread over all images.
@@ -113,42 +154,58 @@ class Instances:
         return rows
 
 
-def _evened(image: Tensor, keep: Tensor) -> Tensor:
+def _evened(images: Tensor, keep: Tensor) -> Tensor:
     """As many tokens as there are, with the range of those that count.
 
-    A recorded graph has sizes that no value decides: what does not count
-    repeats a token that does.
-
     Args:
-        image (Tensor): (R, N, C).
-        keep (Tensor): Which tokens count, bool, (R, N).
+        images (Tensor): (I, N, C).
+        keep (Tensor): Which tokens count, bool, (I, N); all of them in an
+            image where none does.
 
     Returns:
-        Tensor: (R * N, C).
+        Tensor: (I, N, C).
     """
-    keep = keep | ~keep.any()
-    first = keep.flatten().to(torch.int64).argmax().view(1)
-    token = image.flatten(0, 1).index_select(0, first)
-    return torch.where(keep[..., None], image, token).flatten(0, 1)
+    keep = keep | ~keep.any(1, keepdim=True)
+    first = keep.to(torch.int64).argmax(1)[:, None, None]
+    token = images.gather(1, first.expand(-1, 1, images.shape[-1]))
+    return torch.where(keep[..., None], images, token)
 
 
-_current: ContextVar[Instances] = ContextVar('igq_instances')
-_DEFAULT = Instances()
+class _Current(threading.local):
+    """The layout of this thread; torch.compile reads no ContextVar."""
+
+    layout = Instances()
+
+
+_current = _Current()
 
 
 def current_instances() -> Instances:
     """The layout that holds for the layer being called."""
-    return _current.get(_DEFAULT)
+    return _current.layout
 
 
-@contextmanager
+class _Scope:
+    """Within it another layout holds; torch.compile enters no generator."""
+
+    def __init__(self, layout: Instances) -> None:
+        self.layout = layout
+
+    def __enter__(self) -> None:
+        self.before = _current.layout
+        _current.layout = self.layout
+
+    def __exit__(self, *error: object) -> None:
+        _current.layout = self.before
+
+
 def instances(
     rows: tuple[int, ...] | None = None,
     tokens: int | None = None,
     images: int | None = None,
     keep: Tensor | None = None,
     layers_first: bool = False,
-) -> Iterator[None]:
+) -> _Scope:
     """Declares the layout for the layers called inside.
 
     Args:
@@ -157,13 +214,11 @@ def instances(
         images (int, optional): See :class:`Instances`.
         keep (Tensor, optional): See :class:`Instances`.
         layers_first (bool): See :class:`Instances`.
+
+    Returns:
+        ContextManager: To be entered once.
     """
-    layout = Instances(rows, tokens, images, keep, layers_first)
-    token = _current.set(layout)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return _Scope(Instances(rows, tokens, images, keep, layers_first))
 
 
 @contextmanager

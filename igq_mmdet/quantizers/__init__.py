@@ -1,6 +1,6 @@
 """Tensors in, tensors out: knows no module, no image, no file.
 
-Imports: kernels.
+Imports: kernels, operators.
 """
 
 from .base import ActivationQuantizer, FitSettings

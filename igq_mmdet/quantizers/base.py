@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
+from ..kernels import recorded
 from .uniform import max_code, qparams
 
 
@@ -37,6 +38,9 @@ class ActivationQuantizer(nn.Module):
     - None: they do not, and products are simulated in float. That holds for
       a class that has a ``quantize`` of its own and names no form.
 
+    ``batched`` says that :meth:`grid` and :meth:`assign` take several images
+    at once, (I, N, C), and return (I, C).
+
     Args:
         bits (int): Width of a code in bits, 2 to 8.
         groups (int): Number of (lower, upper) pairs it owns, G.
@@ -48,10 +52,13 @@ class ActivationQuantizer(nn.Module):
         lower (Tensor): Lower bounds, (G,), float32.
         upper (Tensor): Upper bounds, (G,), float32.
         observer: An object with ``update(x)``, or None.
+        ready (bool): Whether it has bounds.
+        from_zero (bool): Whether it is ready and all zero points are 0.
     """
 
     observes: ClassVar[Any] = None
     form: ClassVar[str | None] = None
+    batched: ClassVar[bool] = False
     lower: Tensor
     upper: Tensor
     scale: Tensor
@@ -62,6 +69,9 @@ class ActivationQuantizer(nn.Module):
         # integers would be made by the quantize of the class above
         if 'quantize' in vars(cls) and 'form' not in vars(cls):
             cls.form = None
+        own = {'assign', 'grid'} & set(vars(cls))
+        if own and 'batched' not in vars(cls):
+            cls.batched = False
 
     def __init__(
         self, bits: int, groups: int = 1, strict_zero_point: bool = False
@@ -71,6 +81,7 @@ class ActivationQuantizer(nn.Module):
         self.groups = groups
         self.strict_zero_point = strict_zero_point
         self.observer: Any = None
+        self.from_zero = False
         self.ready = False
         self.register_buffer('lower', torch.zeros(groups))
         self.register_buffer('upper', torch.zeros(groups))
@@ -152,6 +163,18 @@ class ActivationQuantizer(nn.Module):
         raise NotImplementedError
 
     @property
+    def ready(self) -> bool:
+        """Whether it has bounds."""
+        return self._ready
+
+    @ready.setter
+    def ready(self, value: bool) -> None:
+        self._ready = value
+        # asked in every forward, where graphs know no values
+        if value and not (recorded() or self.zero_point.is_meta):
+            self.from_zero = not bool(self.zero_point.any())
+
+    @property
     def grid_step(self) -> Tensor:
         """What all values are integer multiples of, (1,).
 
@@ -184,6 +207,26 @@ class ActivationQuantizer(nn.Module):
             Tensor: Indices into ``scale`` and ``zero_point``, (C,), int64.
         """
         raise NotImplementedError
+
+    def grids(self, counted: Tensor) -> tuple[Tensor, ...]:
+        """:meth:`grid` of several images.
+
+        Args:
+            counted (Tensor): (I, N, C).
+
+        Returns:
+            tuple[Tensor, Tensor, Tensor]: (I, C) each, or (1,).
+        """
+        if self.batched:
+            return self.grid(counted)
+        images = [self.grid(image) for image in counted]
+        return tuple(torch.stack(x) for x in zip(*images, strict=True))
+
+    def assigned(self, counted: Tensor) -> Tensor:
+        """:meth:`assign` of several images, (I, N, C) to (I, C)."""
+        if self.batched:
+            return self.assign(counted)
+        return torch.stack([self.assign(image) for image in counted])
 
     def row_steps(self) -> tuple[Tensor, Tensor]:
         """Edges between the groups of rows, (G - 1,), and steps, (G,).

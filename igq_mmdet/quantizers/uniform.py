@@ -3,17 +3,14 @@
 import torch
 from torch import Tensor
 
-from ..kernels import library, recorded, runs_here
-from ..kernels.guard import share_partly
-from ..kernels.library import CodesStruct, Library, address
+from ..kernels import recorded
+from ..operators.column_bounds import column_bounds as bounds_operator
+from ..operators.values import values
 
 # Below these spans a range counts as one constant. The relative one keeps
 # |zero point| under 2**24, so that float32 holds every code exactly.
 MIN_SPAN = 1e-8
 MIN_RELATIVE_SPAN = 2.0**-16
-
-# Elements handled at a time, so that a chain of in-place steps stays in L2.
-TILE = 1 << 17
 
 
 def max_code(bits: int) -> int:
@@ -117,77 +114,20 @@ def fake_quantize(
         out = torch.empty_like(x)
     elif out.shape != x.shape:
         raise ValueError(f'out is {tuple(out.shape)}, x {tuple(x.shape)}')
-    how = (scale, low, high, step)
-    if _kernel_takes(x, how, out):
-        kernels = library()
-        if kernels is not None:
-            _by_kernel(kernels, x, how, out)
-            return out
-    rows = max(1, TILE * torch.get_num_threads() // max(x.shape[-1], 1))
-    per_row = scale.dim() == 2
-    for start in range(0, x.shape[0], rows):
-        block = slice(start, start + rows)
-        part = block if per_row else slice(None)
-        torch.div(x[block], scale[part], out=out[block])
-        out[block].round_().clamp_(low[part], high[part]).mul_(step[part])
+    values(x, scale, low, high, step, out)
     return out
-
-
-def _kernel_takes(x: Tensor, how: tuple[Tensor, ...], out: Tensor) -> bool:
-    if x.dim() != 2 or not (x.is_contiguous() and out.is_contiguous()):
-        return False
-    scale = tuple(how[0].shape)
-    if scale not in ((), (1,), (1, 1), tuple(x.shape[1:]), (x.shape[0], 1)):
-        return False
-    if any(p.shape != how[0].shape and p.numel() != 1 for p in how):
-        return False
-    return runs_here(x, out, *how)
-
-
-@torch.compiler.disable
-def _by_kernel(
-    kernels: Library, x: Tensor, how: tuple[Tensor, ...], out: Tensor
-) -> None:
-    if share_partly(x, out):
-        raise ValueError('out and x overlap; use x itself or another tensor')
-    scale = how[0]
-    own = [part.reshape(-1).expand(scale.numel()).contiguous() for part in how]
-    kernels.call(
-        'values',
-        x,
-        *x.shape,
-        CodesStruct(*map(address, own)),
-        _kind(x, scale),
-        out,
-        torch.get_num_threads(),
-    )
-
-
-def _kind(x: Tensor, scale: Tensor) -> int:
-    """What a kernel calls one scale for all, a column or a row: 0 to 2."""
-    if scale.numel() == 1:
-        return 0
-    return 1 if scale.shape == x.shape[1:] else 2
 
 
 def column_bounds(x: Tensor) -> tuple[Tensor, Tensor]:
     """Minimum and maximum of each column.
 
-    Without kernels two reductions: ``torch.aminmax(dim=0)`` is up to 11
-    times slower on a CPU.
-
     Args:
-        x (Tensor): Values, (N, C), N at least 1.
+        x (Tensor): Values, (N, C) or (I, N, C), N at least 1.
 
     Returns:
-        tuple[Tensor, Tensor]: Minima and maxima, (C,).
+        tuple[Tensor, Tensor]: Minima and maxima, (C,) or (I, C).
     """
-    kernels = library() if runs_here(x) else None
-    if kernels is None or x.dim() != 2 or not x.numel():
-        return x.amin(0), x.amax(0)
-    x = x.contiguous()
-    lower, upper = x.new_empty(2, x.shape[1])
-    kernels.call(
-        'column_bounds', x, *x.shape, lower, upper, torch.get_num_threads()
-    )
+    if recorded():
+        return x.amin(-2), x.amax(-2)
+    lower, upper = bounds_operator(x.detach())
     return lower, upper

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..kernels import library, recorded, runs_here
-from ..kernels.guard import readable
+from ..kernels import recorded
+from ..operators.weight_values import weight_values
 from .uniform import fake_quantize, qparams, quantize
 
 
@@ -111,28 +111,6 @@ def dequantize_weight(
         out = zero_point.new_empty(codes.shape)
     elif out.shape != codes.shape:
         raise ValueError(f'out is {tuple(out.shape)}, not the codes')
-    codes = codes.contiguous()
-    column = (len(codes), 1)
-    floats = [zero_point, out] if scale is None else [zero_point, out, scale]
-    kernels = library() if runs_here(*floats) else None
-    if (
-        kernels is not None
-        and codes.dim() == 2
-        and codes.dtype is torch.uint8
-        and readable(codes)
-        and out.is_contiguous()
-        and zero_point.shape == column
-        and (scale is None or scale.shape == column)
-    ):
-        kernels.call(
-            'weight_values',
-            codes,
-            *codes.shape,
-            zero_point.contiguous(),
-            scale if scale is None else scale.contiguous(),
-            out,
-            torch.get_num_threads(),
-        )
-        return out
-    torch.sub(codes, zero_point, out=out)
-    return out if scale is None else out.mul_(scale)
+    with torch.no_grad():
+        weight_values(codes, scale, zero_point, out)
+    return out

@@ -1,6 +1,6 @@
 """Faster ways to compute the same numbers.
 
-Imports: errors, kernels, methods, modes, modules, quantizers.
+Imports: errors, kernels, methods, modes, modules, operators, quantizers.
 """
 
 from ..kernels.library import library

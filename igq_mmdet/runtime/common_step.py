@@ -1,72 +1,48 @@
 """A layer whose channels share one step: one integer product."""
 
-import torch
 from torch import Tensor
 
-from ..kernels.library import Library
+from ..kernels.weights import PANEL, panels
+from ..operators.linear import linear
 from ..quantizers import ActivationQuantizer, max_code
-from .product import exact_product
-from .weights import PANEL, ChannelCodes, IntegerWeight, panels
+from .weights import IntegerWeight, PackedWeight
 
 
-class CommonStepProduct:
+class CommonStepProduct(PackedWeight):
     """The product of one layer (method, section 6, ``igq_integral``).
 
     Args:
         weight (IntegerWeight): (D, K).
         quantizer (ActivationQuantizer): Of the input.
-        kernels (Library, optional): What to multiply with.
     """
 
     def __init__(
-        self,
-        weight: IntegerWeight,
-        quantizer: ActivationQuantizer,
-        kernels: Library | None,
+        self, weight: IntegerWeight, quantizer: ActivationQuantizer
     ) -> None:
-        self.weight = weight
-        self.quantizer = quantizer
-        self.kernels = kernels
-        self.base_scale = quantizer.grid_step
-        if kernels is not None:
-            inputs = weight.codes.shape[1]
-            self.struct = weight.struct(
-                panels(weight.codes, PANEL), self.base_scale, inputs
-            )
+        laid_out = panels(weight.codes, PANEL)
+        super().__init__(weight, laid_out, quantizer.grid_step)
 
-    def channel_codes(self, counted: Tensor) -> ChannelCodes:
-        """How the channels of one image are quantized.
+    def forward(
+        self, values: Tensor, counted: Tensor, quantizer: ActivationQuantizer
+    ) -> Tensor:
+        """Computes images of one size.
 
         Args:
-            counted (Tensor): The tokens statistics are taken from, (N, K).
+            values (Tensor): Their tokens, float32, (I, N, K).
+            counted (Tensor): Those statistics are taken from, (I, M, K).
+            quantizer (ActivationQuantizer): Of the input.
+
+        Returns:
+            Tensor: (I, N, D).
         """
+        rows = (-1, values.shape[-1])
         scale, zero_point, multiple = (
-            part.expand(counted.shape[1:])
-            for part in self.quantizer.grid(counted)
+            part.expand(rows if part.dim() > 1 else (1, *rows[1:]))
+            for part in quantizer.grids(counted)
         )
-        top = max_code(self.quantizer.bits)
-        return ChannelCodes.of(scale, zero_point, top, multiple)
-
-    @torch.compiler.disable
-    def __call__(self, values: Tensor, counted: Tensor, out: Tensor) -> None:
-        """Computes one image.
-
-        Args:
-            values (Tensor): Its tokens, float32, contiguous, (N, K).
-            counted (Tensor): Those statistics are taken from, (M, K).
-            out (Tensor): Where to write, (N, D).
-        """
-        how = self.channel_codes(counted)
-        if self.kernels is None:
-            codes = how.codes(values)
-            out.copy_(exact_product(codes, how, self.weight, self.base_scale))
-            return
-        self.kernels.call(
-            'linear',
-            values,
-            len(values),
-            how.struct(),
-            self.struct,
-            out,
-            torch.get_num_threads(),
+        low = -zero_point
+        how = (scale, low, low + max_code(quantizer.bits), multiple)
+        out: Tensor = linear(
+            values, *(part.contiguous() for part in how), *self.operands()
         )
+        return out

@@ -1,15 +1,14 @@
 """A layer whose groups have steps of their own: a sum a group."""
 
-import torch
 from torch import Tensor
 
-from ..kernels.library import Library
+from ..kernels.weights import PANEL, channel_panels
+from ..operators.grouped import grouped
 from ..quantizers import ActivationQuantizer, max_code
-from .product import grouped_product
-from .weights import PANEL, ChannelCodes, IntegerWeight, channel_panels
+from .weights import IntegerWeight, PackedWeight
 
 
-class GroupedProduct:
+class GroupedProduct(PackedWeight):
     """The product of one layer (method, section 2).
 
     Sums within a group are exact; group by group they are scaled and added
@@ -18,58 +17,25 @@ class GroupedProduct:
     Args:
         weight (IntegerWeight): (D, K).
         quantizer (ActivationQuantizer): Of the input.
-        kernels (Library, optional): What to multiply with.
     """
 
     def __init__(
-        self,
-        weight: IntegerWeight,
-        quantizer: ActivationQuantizer,
-        kernels: Library | None,
+        self, weight: IntegerWeight, quantizer: ActivationQuantizer
     ) -> None:
-        self.weight = weight.centred()
-        self.quantizer = quantizer
-        self.kernels = kernels
-        if kernels is not None:
-            self.struct = self.weight.struct(
-                channel_panels(self.weight.codes, PANEL),
-                1.0,
-                weight.codes.shape[1],
-                max_code(quantizer.bits),
-            )
-            if not self.weight.zero.any():
-                self.struct.zero = None
+        weight = weight.centred()
+        laid_out = channel_panels(weight.codes, PANEL)
+        super().__init__(weight, laid_out, 1.0, max_code(quantizer.bits))
 
-    def channel_codes(self, groups: Tensor) -> ChannelCodes:
-        """How channels of these groups are quantized.
-
-        Args:
-            groups (Tensor): The group of each channel, (K,).
-        """
-        quantizer = self.quantizer
-        return ChannelCodes.of(
-            quantizer.scale[groups],
-            quantizer.zero_point[groups],
-            max_code(quantizer.bits),
-        )
-
-    @torch.compiler.disable
-    def __call__(self, values: Tensor, counted: Tensor, out: Tensor) -> None:
-        """Computes one image, see :class:`CommonStepProduct`."""
-        groups = self.quantizer.assign(counted)
-        how = self.channel_codes(groups)
-        if self.kernels is None:
-            codes = how.codes(values)
-            out.copy_(grouped_product(codes, how, groups, self.weight))
-            return
-        self.kernels.call(
-            'grouped',
+    def forward(
+        self, values: Tensor, counted: Tensor, quantizer: ActivationQuantizer
+    ) -> Tensor:
+        """Computes images of one size, see :class:`CommonStepProduct`."""
+        out: Tensor = grouped(
             values,
-            len(values),
-            how.struct(),
-            groups.to(torch.int32),
-            self.quantizer.groups,
-            self.struct,
-            out,
-            torch.get_num_threads(),
+            quantizer.assigned(counted),
+            quantizer.scale,
+            quantizer.zero_point,
+            max_code(quantizer.bits),
+            *self.operands(),
         )
+        return out

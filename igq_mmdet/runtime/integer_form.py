@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..kernels import runs_here
@@ -69,14 +70,6 @@ class IntegerForm(QuantWeightModule):
         own.prepare(cls.integer_weight(layer))
         return own
 
-    def __getstate__(self) -> dict[str, Any]:
-        # it points to memory of this process
-        return {k: v for k, v in self.__dict__.items() if k != 'product'}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self.prepare(self.integer_weight(self))
-
     def takes(self, x: Tensor, channel_axis: int, channels: int) -> bool:
         """Whether an input is multiplied on codes, not simulated.
 
@@ -89,7 +82,10 @@ class IntegerForm(QuantWeightModule):
             not self.observing
             and x.dim() > abs(channel_axis)
             and x.shape[channel_axis] == channels
-            and runs_here(x, self.input_quantizer.scale)
+            and all(
+                values.is_cpu and values.dtype is torch.float32
+                for values in (x, self.input_quantizer.scale)
+            )
         )
 
     def prepare(self, weight: IntegerWeight) -> None:

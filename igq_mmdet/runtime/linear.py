@@ -2,9 +2,9 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from ..kernels import library
 from ..modules.layers.linear import QuantLinear
 from .common_step import CommonStepProduct
 from .grouped import GroupedProduct
@@ -32,10 +32,15 @@ class IntegerLinear(IntegerForm, QuantLinear):
 
     def prepare(self, weight: IntegerWeight) -> None:
         product = PRODUCTS[self.input_quantizer.form]
-        self.product = product(weight, self.input_quantizer, library())
+        self.product = product(weight, self.input_quantizer)
 
     def forward(self, x: Tensor) -> Tensor:
         """(R, ..., C) to (R, ..., D), float32 on a CPU."""
         if not self.takes(x, -1, self.in_features):
             return super().forward(x)
-        return self.each_image(x, self.product)
+        with torch.no_grad():
+            return self.in_batches(x, self._multiply)
+
+    def _multiply(self, values: Tensor, counted: Tensor) -> Tensor:
+        out: Tensor = self.product(values, counted, self.input_quantizer)
+        return out

@@ -6,20 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..kernels import library, runs_here
-from ..kernels.library import address
-from ..kernels.memory import empty
+from ..kernels import library, recorded
 from ..modules.attention.shift_window_attention import (
     QuantShiftWindowMSA,
     WindowLayout,
 )
 from ..modules.attention.window_attention import QuantWindowMSA
-from ..modules.attention.window_products import window_codes, window_struct
+from ..modules.attention.window_products import window_codes
 from ..modules.base import take_over
+from ..operators.attention import OUTSIDE, RUN
+from ..operators.attention import attention as attention_operator
 from ..quantizers import max_code
-
-RUN = 16  # keys a vector of the kernel holds
-OUTSIDE = -1e30  # the score of what only fills a vector
 
 
 class IntegerShiftWindowMSA(QuantShiftWindowMSA):
@@ -81,46 +78,41 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
         super().__init__()
         self._tables_of: tuple[Any, tuple[Tensor, Tensor | None]] | None = None
 
-    @torch.compiler.disable
+    @torch.no_grad()
     def attend_windows(
         self, qkv: Tensor, layout: WindowLayout, tokens: int
     ) -> Tensor:
         """See :meth:`QuantShiftWindowMSA.attend_windows`."""
-        kernels = library()
         attention: QuantWindowMSA = self.w_msa
-        if (
-            kernels is None
-            or attention.observing
-            or not runs_here(
+        if attention.observing or not all(
+            x.is_cpu and x.dtype is torch.float32
+            for x in (
                 qkv,
                 attention.q_quantizer.scale,
                 attention.relative_position_bias_table,
             )
         ):
             return super().attend_windows(qkv, layout, tokens)
-        qkv = qkv.contiguous()
-        out = empty(qkv, len(qkv), tokens, qkv.shape[2] // 3)
-        if out.numel() == 0:
-            return out
         bias, mask = self._tables(layout)
         edges, step = attention.softmax_quantizer.row_steps()
-        how = window_codes(attention)
-        shape = window_struct(
-            attention, qkv, layout.gather, self.window_size**2, tokens, how
+        out: Tensor = attention_operator(
+            qkv,
+            layout.gather,
+            bias,
+            mask,
+            window_codes(attention),
+            edges,
+            step,
+            attention.score_factor(attention.scale),
+            tokens,
+            attention.config.a_bits,
         )
-        bits = attention.config.a_bits
-        shape.bias = address(bias)
-        shape.mask = None if mask is None else address(mask)
-        shape.edges, shape.row_scale = address(edges), address(step)
-        shape.groups = len(step)
-        shape.score_scale = attention.score_factor()
-        shape.top, shape.shift = max_code(bits), 2 ** (bits - 1)
-        shape.wide = int(bits > 7)
-        kernels.call('attention', qkv, shape, out, torch.get_num_threads())
         return out
 
     def _tables(self, layout: WindowLayout) -> tuple[Tensor, Tensor | None]:
         """Bias and mask as the kernel reads them; the last are kept."""
+        if recorded():
+            return self._make_tables(layout)
         table = self.w_msa.relative_position_bias_table
         key = (layout, table, table._version)
         kept = self._tables_of
@@ -131,13 +123,17 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
             )
             or kept[0][2] != key[2]
         ):
-            length = self.window_size**2
-            fill = (0, -length % RUN)
-            with torch.no_grad():
-                bias = self.w_msa.position_bias(length).float()
-                bias = F.pad(bias, fill, value=OUTSIDE).contiguous()
-            mask = layout.mask
-            if mask is not None:
-                mask = F.pad(mask, fill).contiguous()
-            kept = self._tables_of = key, (bias, mask)
+            kept = self._tables_of = key, self._make_tables(layout)
         return kept[1]
+
+    def _make_tables(
+        self, layout: WindowLayout
+    ) -> tuple[Tensor, Tensor | None]:
+        length = self.window_size**2
+        fill = (0, -length % RUN)
+        bias = self.w_msa.position_bias(length).float()
+        bias = F.pad(bias, fill, value=OUTSIDE).contiguous()
+        mask = layout.mask
+        if mask is not None:
+            mask = F.pad(mask, fill).contiguous()
+        return bias, mask

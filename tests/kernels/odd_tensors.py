@@ -18,7 +18,7 @@ from torch._subclasses import FakeTensorMode
 
 from igq_mmdet.errors import IGQError
 from igq_mmdet.kernels import library
-from igq_mmdet.kernels.library import ARGUMENTS, COUNT, address
+from igq_mmdet.kernels.call import ARGUMENTS, COUNT, address
 from igq_mmdet.modules import QuantConv2d, QuantLinear
 from igq_mmdet.modules.base import LayerConfig
 from igq_mmdet.modules.layers.grouped_product import grouped_product
@@ -160,8 +160,9 @@ def entries():
         return rescale(sums.clone(), scale, bias, -1)
 
     def grouped(x, codes, scale, zero, bias, out):
-        grouped_product(x, x, channels, (codes, scale, zero), bias, out)
-        return out
+        weight = codes, scale, zero
+        x, out = x[None], out[None]
+        return grouped_product(x, x, channels, weight, bias, out)[0]
 
     for width in (7, 1):
         scale = rand(width).abs() + 0.1

@@ -10,8 +10,8 @@ from torch._subclasses import FakeTensorMode
 
 from igq_mmdet.errors import KernelError
 from igq_mmdet.kernels import library, recorded, runs_here
+from igq_mmdet.kernels.call import ARGUMENTS, address
 from igq_mmdet.kernels.guard import share_partly, within_storage
-from igq_mmdet.kernels.library import ARGUMENTS, address
 from igq_mmdet.quantizers import fake_quantize
 from tests.conftest import ROOT
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from igq_mmdet.kernels import library
 from igq_mmdet.methods.igq import RowGroupQuantizer
 from igq_mmdet.methods.layerwise import StaticQuantizer
-from igq_mmdet.quantizers import has_row_steps, softmax, softmax_codes
-from igq_mmdet.quantizers.softmax import exponential
+from igq_mmdet.operators import definition
+from igq_mmdet.operators.softmax_codes import exponential
+from igq_mmdet.quantizers import has_row_steps, softmax_codes
 from tests import oracle
 
 ISAS = ('avx2', 'avx512')
@@ -35,7 +36,7 @@ def make(bits=4, uppers=(0.1, 0.3, 0.9)):
 
 
 def run(found, monkeypatch, scores, *args):
-    monkeypatch.setattr(softmax, 'library', lambda: found)
+    monkeypatch.setattr(definition, 'library', lambda: found)
     codes = scores.clone()
     return softmax_codes(codes, *args), codes
 

@@ -5,14 +5,15 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from igq_mmdet.operators import definition
+from igq_mmdet.operators.values import TILE
 from igq_mmdet.quantizers import (
+    column_bounds,
     fake_quantize,
     max_code,
     qparams,
     quantize,
-    uniform,
 )
-from igq_mmdet.quantizers.uniform import TILE, column_bounds
 from tests import oracle
 
 bits = st.integers(2, 8)
@@ -129,11 +130,11 @@ def test_column_bounds(rand):
 
 def both_ways(monkeypatch, call):
     """What the kernels give, and what torch gives in their place."""
-    if uniform.library() is None:
+    if definition.library() is None:
         pytest.skip('no kernels here; torch is tested by the oracle')
     found = call()
     with monkeypatch.context() as patch:
-        patch.setattr(uniform, 'library', lambda: None)
+        patch.setattr(definition, 'library', lambda: None)
         return found, call()
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igq_mmdet import QuantSpec
+from igq_mmdet.operators import definition
 from igq_mmdet.quantizers import dequantize_weight, quantize_weight
-from igq_mmdet.quantizers import weight as module
 from igq_mmdet.quantizers.weight import percentile_bounds
 from tests import oracle
 
@@ -79,14 +79,14 @@ def test_no_percentile_is_an_error():
 def test_dequantized_by_kernels_as_by_torch(
     monkeypatch, rand, shape, with_scale
 ):
-    if module.library() is None:
+    if definition.library() is None:
         pytest.skip('no kernels here to compare with')
     generator = torch.Generator().manual_seed(0)
     codes = torch.randint(0, 256, shape, generator=generator).byte()
     zero_point = torch.randint(-300, 300, (shape[0], 1), generator=generator)
     scale = rand(shape[0], 1) if with_scale else None
     found = dequantize_weight(codes, scale, zero_point.float())
-    monkeypatch.setattr(module, 'library', lambda: None)
+    monkeypatch.setattr(definition, 'library', lambda: None)
     expected = dequantize_weight(codes, scale, zero_point.float())
     assert torch.equal(found, expected)
     by_hand = codes.float() - zero_point

@@ -5,8 +5,8 @@ import warnings
 import pytest
 
 from igq_mmdet.kernels.library import SETS
-from igq_mmdet.modules.layers import grouped_product
-from igq_mmdet.runtime import conv_product, library, linear
+from igq_mmdet.operators import definition
+from igq_mmdet.runtime import conv_product, library
 
 
 @pytest.fixture(params=SETS)
@@ -17,6 +17,6 @@ def kernels(request, monkeypatch):
         found = library(request.param)
     if (found.name if found else 'none') != request.param:
         pytest.skip(f'no {request.param} here')
-    for module in (conv_product, grouped_product, linear):
+    for module in (conv_product, definition):
         monkeypatch.setattr(module, 'library', lambda: found)
     return request.param

@@ -57,6 +57,16 @@ class QuantProducts(QuantModule):
             and has_row_steps(self.softmax_quantizer)
         )
 
+    def score_factor(self, scale: float) -> Tensor:
+        """What a sum over ``q - z`` of Q and K is multiplied by, (1,).
+
+        Args:
+            scale (float): The factor of the scores in float.
+        """
+        step = self.q_quantizer.scale
+        factor = step.double() * self.k_quantizer.scale.double() * scale
+        return factor.to(step.dtype)
+
 
 class QuantAttention(QuantProducts):
     """Base of attentions whose Q, K and V come apart."""
@@ -147,11 +157,11 @@ class QuantAttention(QuantProducts):
         key = self.k_quantizer.integers(key)
         value = self.v_quantizer.integers(value)
         scores = query @ key.transpose(-2, -1)
-        factor = float(self.q_quantizer.scale) * float(self.k_quantizer.scale)
+        factor = self.score_factor(1.0)
         if isinstance(scale, Tensor):
             scores = scores.mul_(scale)
         else:
-            factor *= scale
+            factor = self.score_factor(scale)
         steps = softmax_codes(scores, factor, self.softmax_quantizer, bias)
         if dropout:
             scores = F.dropout(scores, dropout)

@@ -187,10 +187,9 @@ class QuantShiftWindowMSA(nn.Module):
         batch, _, width = qkv.shape
         attention = self.w_msa
         if isinstance(attention, QuantWindowMSA):
-            kernels = attention.kernels(qkv)
-            if kernels is not None:
+            if attention.in_blocks(qkv):
                 return attend_windows(
-                    attention, qkv, layout.gather, layout.mask, tokens, kernels
+                    attention, qkv, layout.gather, layout.mask, tokens
                 )
         qkv = self.w_msa.quantize_qkv(qkv, tokens)
         windows = qkv.index_select(1, layout.gather)

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from ...kernels import library, runs_here
-from ...kernels.library import Library
 from ...quantizers import fake_quantize, softmax_codes
 from ..base import LayerConfig
 from .attention import QuantProducts
@@ -64,18 +63,18 @@ class QuantWindowMSA(QuantProducts, FloatWindowMSA):
             ).view_as(qkv)
         return qkv
 
-    def kernels(self, qkv: Tensor) -> Library | None:
-        """What computes attention in compiled code, if it can.
+    def in_blocks(self, qkv: Tensor) -> bool:
+        """Whether compiled kernels attend, some windows at a time.
 
         Args:
             qkv (Tensor): Q, K and V in float.
         """
         if not self.on_grid(qkv) or (self.training and self.attn_drop.p):
-            return None
+            return False
         table = self.relative_position_bias_table
         if not runs_here(qkv, self.q_quantizer.scale, table):
-            return None
-        return library()
+            return False
+        return library() is not None
 
     def attend(
         self,
@@ -104,16 +103,15 @@ class QuantWindowMSA(QuantProducts, FloatWindowMSA):
             if mask is not None:
                 mask = mask.repeat(rows // mask.shape[0], 1, 1)[:, None]
             steps = softmax_codes(
-                scores, self.score_factor(), self.softmax_quantizer, bias, mask
+                scores,
+                self.score_factor(self.scale),
+                self.softmax_quantizer,
+                bias,
+                mask,
             )
             out = self.attn_drop(scores) @ value
             out *= (steps * self.v_quantizer.scale)[..., None]
         return out.transpose(1, 2).reshape(rows, length, width // 3)
-
-    def score_factor(self) -> float:
-        """What a sum over ``q - z`` of Q and K is multiplied by."""
-        scale = float(self.q_quantizer.scale) * float(self.k_quantizer.scale)
-        return scale * self.scale
 
     def quantize_softmax(
         self, attention: Tensor, counted: Tensor | None

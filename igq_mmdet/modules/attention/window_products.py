@@ -9,16 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...kernels.library import AttentionStruct, Library, address
 from ...kernels.memory import empty
 from ...methods import StaticQuantizer
+from ...operators.windows import window_outputs, window_values
 from ...quantizers import max_code, softmax_codes
 from .window_attention import QuantWindowMSA
 
 BLOCK = 1 << 19  # values of the windows taken at a time
 
 
-@torch.compiler.disable
 @torch.no_grad()
 def attend_windows(
     attention: QuantWindowMSA,
@@ -26,7 +25,6 @@ def attend_windows(
     gather: Tensor,
     mask: Tensor | None,
     tokens: int,
-    kernels: Library,
 ) -> Tensor:
     """Attention of whole images, bit for bit what ``attend`` gives.
 
@@ -37,7 +35,6 @@ def attend_windows(
         gather (Tensor): Row of each window position, (nW * N,).
         mask (Tensor, optional): Added to the scores, (nW, N, N).
         tokens (int): L.
-        kernels (Library): What to compute with.
 
     Returns:
         Tensor: (B, L, C).
@@ -49,24 +46,21 @@ def attend_windows(
     length = window[0] * window[1]
     depth, windows = channels // heads, len(gather) // length
     how = window_codes(attention)
-    shape = window_struct(attention, qkv, gather, length, tokens, how)
     bias = attention.position_bias(length).contiguous()
-    factor = attention.score_factor()
+    factor = attention.score_factor(attention.scale)
+    step = attention.v_quantizer.scale
     out = empty(qkv, images, tokens, channels)
     each = heads * length * (3 * depth + length)
     most = min(windows, max(1, BLOCK // each))
     query, key, value = qkv.new_empty(3, most * heads, length, depth)
     scores = qkv.new_empty(most, heads, length, length)
-    threads = torch.get_num_threads()
-    for image in range(images):
+    for image, target in zip(qkv, out, strict=True):
         for first in range(0, windows, most):
             count = min(most, windows - first)
             q, k, v = (x[: count * heads] for x in (query, key, value))
             own = scores[:count]
-            at = image * windows + first
-            kernels.call(
-                'window_values', qkv, shape, at, count, q, k, v, threads
-            )
+            rows = gather[first * length : (first + count) * length]
+            window_values(image, rows, how, q, k, v)
             flat = own.view(-1, length, length)
             torch.bmm(q, k.transpose(1, 2), out=flat)
             part = None
@@ -76,14 +70,12 @@ def attend_windows(
                 own, factor, attention.softmax_quantizer, bias, part
             )
             torch.bmm(flat, v, out=q)
-            kernels.call(
-                'window_outputs', q, steps, shape, at, count, out, threads
-            )
+            window_outputs(q, steps, rows, step, target)
     return out
 
 
-def window_codes(attention: QuantWindowMSA) -> list[Tensor]:
-    """How Q, K and V become codes: scale, -z, 2^b - 1 - z, (3,) each."""
+def window_codes(attention: QuantWindowMSA) -> Tensor:
+    """How Q, K and V become codes: scale, -z, 2^b - 1 - z, (3, 3)."""
 
     def codes(quantizer: StaticQuantizer) -> Tensor:
         low = -quantizer.zero_point
@@ -91,45 +83,10 @@ def window_codes(attention: QuantWindowMSA) -> list[Tensor]:
             [quantizer.scale, low, low + max_code(quantizer.bits)]
         )
 
-    return [
-        codes(attention.q_quantizer),
-        codes(attention.k_quantizer),
-        codes(attention.v_quantizer),
-    ]
-
-
-def window_struct(
-    attention: QuantWindowMSA,
-    qkv: Tensor,
-    gather: Tensor,
-    length: int,
-    tokens: int,
-    how: list[Tensor],
-) -> AttentionStruct:
-    """The C struct, without tables and groups of rows.
-
-    Args:
-        attention (QuantWindowMSA): Calibrated.
-        qkv (Tensor): (B, R, 3 * C).
-        gather (Tensor): Row of each window position, (nW * N,).
-        length (int): N.
-        tokens (int): L.
-        how (list[Tensor]): From :func:`window_codes`; it and ``gather``
-            must live as long as the struct.
-    """
-    images, rows, width = qkv.shape
-    heads = attention.num_heads
-    query, key, value = map(address, how)
-    return AttentionStruct(
-        images=images,
-        rows=rows,
-        tokens=tokens,
-        windows=len(gather) // length,
-        length=length,
-        heads=heads,
-        depth=width // 3 // heads,
-        gather=address(gather, torch.int64),
-        query=query,
-        key=key,
-        value=value,
+    return torch.stack(
+        [
+            codes(attention.q_quantizer),
+            codes(attention.k_quantizer),
+            codes(attention.v_quantizer),
+        ]
     )

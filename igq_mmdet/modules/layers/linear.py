@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...kernels import recorded, runs_here
+from ...kernels import recorded
 from ...kernels.memory import empty
 from ...methods import METHODS, input_quantizer
 from ...quantizers import ActivationQuantizer, fake_quantize
@@ -78,8 +78,9 @@ class QuantLinear(QuantWeightModule):
             return False  # torch says what is wrong
         if quantizer.form != 'grouped':
             return super().on_grid(x)
-        # with a step a group that pays on a CPU only
-        return self.grid_possible(x) and runs_here(x, quantizer.scale)
+        # with a step a group that pays on a CPU only, or in one operator
+        on_cpu = x.is_cpu and x.dtype is torch.float32
+        return self.grid_possible(x) and (on_cpu or recorded())
 
     def forward(self, x: Tensor) -> Tensor:
         """(R, ..., C) to (R, ..., D)."""
@@ -104,9 +105,35 @@ class QuantLinear(QuantWeightModule):
             Tensor: (R, ..., D).
         """
         if self.input_quantizer.form == 'grouped':
-            return self.each_image(x, self._step_a_group)
+            return self.in_batches(x, self._step_a_group)
         weight, scale = self.grid_weight().T, self.grid_scale()
+        if recorded():
+            multiply = partial(self._common_step_in_graph, weight, scale)
+            return self.in_batches(x, multiply)
         return self.each_image(x, partial(self._common_step, weight, scale))
+
+    def in_batches(
+        self, x: Tensor, multiply: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """Multiplies images of one size together.
+
+        Args:
+            x (Tensor): (R, ..., C).
+            multiply (Callable): Takes the tokens of some images, (I, N, C),
+                and those that statistics are taken from, to (I, N, D).
+
+        Returns:
+            Tensor: (R, ..., D).
+        """
+        layout, x = self._images(x)
+        shape = (*x.shape[:-1], self.out_features)
+        if x.numel() == 0:
+            return self._layers_back(layout, x.new_empty(shape))
+        parts = [multiply(*batch) for batch in layout.batches(x)]
+        out = parts[0]
+        if len(parts) > 1:
+            out = torch.cat([part.flatten(0, 1) for part in parts])
+        return self._layers_back(layout, out.reshape(shape))
 
     def each_image(
         self, x: Tensor, multiply: Callable[[Tensor, Tensor, Tensor], None]
@@ -157,17 +184,28 @@ class QuantLinear(QuantWeightModule):
             torch.mm(integers, weight, out=sums)
             rescale(sums, scale, self.bias, -1)
 
-    def _step_a_group(
-        self, values: Tensor, counted: Tensor, out: Tensor
-    ) -> None:
-        """One image whose channels have one of several steps."""
-        grouped_product(
+    def _common_step_in_graph(
+        self, weight: Tensor, scale: Tensor, values: Tensor, counted: Tensor
+    ) -> Tensor:
+        """The same numbers, images of one size together."""
+        quantizer = self.input_quantizer
+        step, zero_point, multiple = (
+            part[..., None, :] for part in quantizer.grids(counted)
+        )
+        integers = fake_quantize(
+            values, step, zero_point, quantizer.bits, None, multiple
+        )
+        return rescale(integers @ weight, scale, self.bias, -1)
+
+    def _step_a_group(self, values: Tensor, counted: Tensor) -> Tensor:
+        """Images whose channels have one of several steps."""
+        return grouped_product(
             values,
             counted,
             self.input_quantizer,
             (self.weight_codes, self.weight_scale, self.weight_zero_point),
             self.bias,
-            out,
+            empty(values, *values.shape[:-1], self.out_features),
         )
 
     def seen(self, x: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from ...kernels import library, runs_here
+from ...kernels import recorded
+from ...operators.rescale import rescale as rescale_operator
 
 
 @torch.no_grad()
@@ -19,31 +20,12 @@ def rescale(
         axis (int): The dimension of output channels, counted from the end.
 
     Returns:
-        Tensor: ``sums``.
+        Tensor: ``sums``; callers go on with what is returned.
     """
     if bias is None:
         bias = torch.zeros_like(scale)
-    kernels = library() if runs_here(sums, scale, bias) else None
-    inside = sums.shape[sums.dim() + axis + 1 :]
-    each = (sums.shape[axis],)
-    if (
-        kernels is None
-        or not sums.is_contiguous()
-        or not scale.shape == bias.shape == each
-    ):
-        shape = (-1,) + (1,) * len(inside)
-        return sums.mul_(scale.view(shape)).add_(bias.view(shape))
-    if not sums.numel():
-        return sums
-    channels, plane = scale.shape[0], inside.numel()
-    kernels.call(
-        'rescale',
-        sums,
-        sums.numel() // (channels * plane),
-        channels,
-        plane,
-        scale.contiguous(),
-        bias.detach().contiguous(),
-        torch.get_num_threads(),
-    )
+    if recorded():
+        shape = (-1,) + (1,) * (-1 - axis)
+        return sums * scale.view(shape) + bias.view(shape)
+    rescale_operator(sums, scale, bias, axis)
     return sums
