@@ -24,8 +24,9 @@ PRESETS: dict[str, tuple[str, ...] | None] = {
 }
 # Fields that came later; written only where they say something, so that
 # earlier versions read everything else.
-LATER = {'weights': 'nearest'}
+LATER = {'weights': 'nearest', 'ranges': 'mean'}
 WEIGHT_SCOPES = ('channel', 'layer')
+RANGES = ('mean', 'fitted')
 TARGETS = ('both', 'linear', 'softmax')
 
 
@@ -101,6 +102,10 @@ class QuantSpec:
             be rounded, by ``ridge+gptq``, which fits them to the quantized
             inputs first (both extensions), or in a way of your own.
             Defaults to ``nearest``.
+        ranges (str): What the ranges of groups are fitted to, and channels
+            and rows choose one by: the ``mean`` minimum and maximum of its
+            members, as in the paper, or, ``fitted``, the error that is to
+            be expected at these bits (an extension). Defaults to ``mean``.
 
     Raises:
         SpecError: A value is out of range; names the field and the value.
@@ -129,12 +134,14 @@ class QuantSpec:
     )
     m_step: str = 'mean'
     weights: str = 'nearest'
+    ranges: str = 'mean'
 
     def __post_init__(self) -> None:
         _check_numbers(self, 'QuantSpec')
         METHODS.check(self.method)
         ROUNDINGS.check(self.weights)
         check_choice('targets', self.targets, TARGETS)
+        check_choice('ranges', self.ranges, RANGES)
         object.__setattr__(self, 'parts', _normal_parts(self.parts))
         for name in ('include', 'exclude'):
             object.__setattr__(self, name, _strings(name, getattr(self, name)))

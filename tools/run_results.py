@@ -27,7 +27,7 @@ from igq_mmdet.jobs.interruption import advising
 
 DETECTOR = 'configs/nuclei/mask-rcnn_swin-mini_nuclei.py'
 # in the order in which they are run
-PIECES = ('headline', 'images', 'kinds', 'allocation', 'bits')
+PIECES = ('headline', 'rounding', 'images', 'kinds', 'allocation', 'bits')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

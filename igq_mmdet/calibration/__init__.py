@@ -8,11 +8,12 @@ from ..fitting.percentile import fit_static
 from .calibrate import calibrate, quantize
 from .collect import Statistics, collect
 from .fit import fit, freeze
-from .rounding import needs_passes, round_weights
+from .rounding import Team, needs_passes, round_weights
 
 __all__ = [
     'Groups',
     'Statistics',
+    'Team',
     'calibrate',
     'collect',
     'fit',

@@ -10,13 +10,14 @@ class Moments:
     """What rounding needs to know of a layer's inputs and float outputs.
 
     Sums only, so that images are let go one by one and the shares of
-    several processes add up.
+    several processes add up. Products are float32, their sums float64: the
+    order of images then hardly matters, and codes are chaotic in them.
 
     Attributes:
         paired (bool): Whether every row came with its float output.
         rows (Tensor): How many there were, (1,), float64.
-        hessian (Tensor): Sum of ``x x^T``, (G, K, K), float32.
-        cross (Tensor): Sum of ``y x^T``, (G, D / G, K), float32.
+        hessian (Tensor): Sum of ``x x^T``, (G, K, K), float64.
+        cross (Tensor): Sum of ``y x^T``, (G, D / G, K), float64.
         inputs (Tensor): Sum of ``x``, (G, K), float64.
         outputs (Tensor): Sum of ``y``, (G, D / G), float64.
     """
@@ -26,21 +27,17 @@ class Moments:
     ) -> None:
         self.paired = paired
         self.rows = torch.zeros(1, dtype=torch.float64)
-        self.hessian = torch.zeros(groups, inputs, inputs)
+        self.hessian = torch.zeros(groups, inputs, inputs, dtype=torch.float64)
         own = outputs // groups if paired else 0
-        self.cross = torch.zeros(groups, own, inputs)
+        self.cross = torch.zeros(groups, own, inputs, dtype=torch.float64)
         self.inputs = torch.zeros(groups, inputs, dtype=torch.float64)
         self.outputs = torch.zeros(groups, own, dtype=torch.float64)
 
-    def sums(self) -> list[Tensor]:
-        """What is added up, to be changed in place."""
-        return [
-            self.rows,
-            self.hessian,
-            self.cross,
-            self.inputs,
-            self.outputs,
-        ]
+    def merge(self, other: 'Moments') -> None:
+        """Adds what another process has seen."""
+        self.paired &= other.paired
+        for name in ('rows', 'hessian', 'cross', 'inputs', 'outputs'):
+            getattr(self, name).add_(getattr(other, name))
 
     def update(self, x: Tensor, y: Tensor | None = None) -> None:
         """Takes in what one call saw.
@@ -88,7 +85,7 @@ class Moments:
         for own, hessian, cross in zip(
             weight.double().chunk(len(self.hessian)),
             self.hessian,
-            self.cross.double() / self.rows,
+            self.cross / self.rows,
             strict=True,
         ):
             share, left, identity = self._estimate(hessian)
@@ -126,7 +123,7 @@ class Moments:
             oracle approximating shrinkage (Chen et al. 2010), the mean of
             ``x x^T`` and the identity with the same trace, float64.
         """
-        mean = total.double() / self.rows
+        mean = total / self.rows
         size, rows = len(mean), float(self.rows)
         trace, square = float(mean.trace()), float(mean.square().sum())
         spread = (rows + 1 - 2 / size) * (square - trace**2 / size)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -40,8 +40,39 @@ class Wave:
     calls: int
 
 
+PARTS = ('codes', 'scale', 'zero_point')  # of :func:`round_layer`
+
+
 class _Done(Exception):
     """All layers of a wave have been called."""
+
+
+class Kept(Protocol):
+    """Where finished waves are kept, so that an interrupted pass goes on."""
+
+    def get(self, name: str) -> dict[str, Tensor] | None:
+        """What was put there under a name, if anything was."""
+
+    def put(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """Keeps tensors."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """Processes that look at a share of the images each.
+
+    Args:
+        every (Callable): Runs work on every rank and gives rank 0 what came
+            out, in order of rank; the others get an empty list.
+        main (Callable): Runs work on rank 0 and gives all what came out.
+        rank (int): Of this process. Defaults to 0.
+        ranks (int): How many there are. Defaults to 1.
+    """
+
+    every: Callable[[Callable[[], Any]], list[Any]] = lambda work: [work()]
+    main: Callable[[Callable[[], Any]], Any] = lambda work: work()
+    rank: int = 0
+    ranks: int = 1
 
 
 @in_ordinary_modes
@@ -51,6 +82,8 @@ def round_weights(
     batches: Sequence[Any],
     forward: Forward = call,
     progress: Callable[..., Any] = iter,
+    kept: Kept | None = None,
+    team: Team | None = None,
 ) -> None:
     """Rounds and freezes the weights of layers that need a Hessian.
 
@@ -63,7 +96,11 @@ def round_weights(
         forward (Callable): How to run a model on a batch. Defaults to
             calling it.
         progress (Callable): Wraps an iterable of steps, such as ``tqdm``.
+        kept (Kept, optional): Used by rank 0 only. Defaults to None.
+        team (Team, optional): Every rank has the same models and batches.
+            Defaults to this process alone.
     """
+    team = team or Team()
     layers = {
         name: layer
         for name, layer in weighted_layers(model).items()
@@ -71,12 +108,13 @@ def round_weights(
     }
     training = model.training
     model.eval(), twin.eval()
+    own = batches[team.rank :: team.ranks]
     try:
-        waves = plan_waves(model, layers, batches, forward)
-        total = len(batches) * sum(wave.calls for wave in waves)
+        waves = team.main(lambda: plan_waves(model, layers, batches, forward))
+        total = len(own) * sum(wave.calls for wave in waves)
         with closing(_steps(progress, total)) as steps:
             for wave in waves:
-                _round_wave(wave, model, twin, batches, forward, steps)
+                _round_wave(wave, model, twin, own, forward, steps, kept, team)
             next(steps, None)
     finally:
         model.train(training)
@@ -101,21 +139,47 @@ def _round_wave(
     batches: Sequence[Any],
     forward: Forward,
     steps: Iterator[int],
+    kept: Kept | None,
+    team: Team,
 ) -> None:
-    """Collects what the layers of a wave see, and freezes them."""
+    """Rounds the layers of a wave, or finds them rounded."""
     layers = weighted_layers(model)
     alone = lone_layers(model)
-    moments = {}
-    for name in wave.layers:
-        layer = layers[name]
-        fits = ROUNDINGS[layer.config.weights].fits_outputs
-        moments[name] = _empty(layer, fits and not name.startswith(alone))
-    for batch in batches:
-        _collect(wave, model, twin, batch, forward, moments)
-        for _ in range(wave.calls):
+    key = wave.layers[0]
+
+    def collect() -> dict[str, Moments]:
+        moments = {}
+        for name in wave.layers:
+            layer = layers[name]
+            fits = ROUNDINGS[layer.config.weights].fits_outputs
+            moments[name] = _empty(layer, fits and not name.startswith(alone))
+        for batch in batches:
+            _collect(wave, model, twin, batch, forward, moments)
+            for _ in range(wave.calls):
+                next(steps, None)
+        return moments
+
+    def round_all() -> dict[str, Tensor]:
+        made: dict[str, Tensor] = {}
+        for name in wave.layers:
+            moments = parts[0].pop(name)
+            for part in parts[1:]:
+                moments.merge(part.pop(name))
+            rounded = round_layer(layers[name], moments)
+            made |= {f'{name}.{k}': value for k, value in rounded.items()}
+        if kept is not None:
+            kept.put(key, made)
+        return made
+
+    found = team.main(lambda: None if kept is None else kept.get(key))
+    if found is None:
+        parts = team.every(collect)
+        found = team.main(round_all)
+    else:
+        for _ in range(wave.calls * len(batches)):
             next(steps, None)
     for name in wave.layers:
-        round_layer(layers[name], moments.pop(name))
+        _adopt(layers[name], found, f'{name}.')
 
 
 def weighted_layers(model: nn.Module) -> dict[str, QuantWeightModule]:
@@ -177,29 +241,49 @@ def plan_waves(
     return waves
 
 
-def round_layer(layer: QuantWeightModule, moments: Moments) -> None:
-    """Freezes one layer by what it has seen."""
-    if not float(moments.rows):
-        layer.freeze()
-        return
-    hessian = moments.mean_hessian()
-    if len(hessian) == 1:
-        hessian = hessian[0]
-    if not moments.paired:
-        layer.freeze(hessian)
-        return
-    with torch.no_grad():
-        rows = layer._rows(layer.weight.detach())
-        layer.freeze(hessian, moments.target(rows))
-        if layer.bias is not None:
-            left = moments.bias(layer._rows(layer.effective_weight()))
-            layer.bias = nn.Parameter(
-                layer.bias + left.to(layer.bias), requires_grad=False
-            )
+@torch.no_grad()
+def round_layer(
+    layer: QuantWeightModule, moments: Moments
+) -> dict[str, Tensor]:
+    """Rounds one layer by what it has seen; the layer is not changed.
+
+    Args:
+        layer (QuantWeightModule): Not frozen.
+        moments (Moments): Of its inputs.
+
+    Returns:
+        dict[str, Tensor]: ``codes``, ``scale``, ``zero_point`` and, where
+        it changes, ``bias``.
+    """
+    hessian = target = None
+    if float(moments.rows):
+        hessian = moments.mean_hessian()
+        if len(hessian) == 1:
+            hessian = hessian[0]
+        if moments.paired:
+            target = moments.target(layer.rows())
+    made = layer.rounded(hessian, target)
+    found = dict(zip(PARTS, made, strict=True))
+    if target is not None and layer.bias is not None:
+        left = moments.bias(layer.rows(layer.values_of(*made)))
+        found['bias'] = layer.bias.detach() + left.to(layer.bias)
+    return found
+
+
+def _adopt(
+    layer: QuantWeightModule, found: dict[str, Tensor], prefix: str
+) -> None:
+    """Freezes a layer with what :func:`round_layer` gave."""
+    device = layer.weight.device
+    parts = [found[prefix + part].to(device) for part in PARTS]
+    layer.adopt_codes(*parts)
+    bias = found.get(f'{prefix}bias')
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.to(device), requires_grad=False)
 
 
 def _empty(layer: QuantWeightModule, paired: bool) -> Moments:
-    outputs, inputs = layer._rows(layer.weight).shape
+    outputs, inputs = layer.rows().shape
     return Moments(getattr(layer, 'groups', 1), inputs, outputs, paired)
 
 

@@ -12,7 +12,7 @@ from ..errors import IGQError
 from ..report import uncovered_lines
 from ..report.classification import classification_table
 from ..report.report_differences import difference_text
-from ..spec import QuantSpec
+from ..spec import RANGES, QuantSpec
 from .compared import check_reference, named_settings
 from .custom_imports import add_custom_imports, import_custom
 
@@ -39,6 +39,12 @@ def add_options(parser: argparse.ArgumentParser, compare: str | None) -> None:
         dest='rounding',
         default='nearest',
         help='how they are rounded: nearest (default), gptq or ridge+gptq',
+    )
+    parser.add_argument(
+        '--ranges',
+        default='mean',
+        choices=RANGES,
+        help='of groups: their mean (default) or fitted to the bits',
     )
     add_custom_imports(parser)
     parser.add_argument(
@@ -80,6 +86,7 @@ def settings(args: argparse.Namespace) -> list[QuantSpec]:
         widths,
         args.groups,
         weights=args.rounding,
+        ranges=args.ranges,
         include=args.include,
         exclude=args.exclude,
     )

@@ -10,7 +10,7 @@ from ..allocation.perturbation import CANDIDATES
 from ..jobs.interruption import advising
 from ..methods import METHODS, ROUNDINGS
 from ..report import result_text, uncovered_lines
-from ..spec import QuantSpec
+from ..spec import RANGES, QuantSpec
 from .compared import check_reference, named_settings
 from .detector import (
     draw_text,
@@ -32,6 +32,7 @@ IN_FILE = (
     'groups',
     'method',
     'rounding',
+    'ranges',
     'parts',
     'include',
     'exclude',
@@ -44,7 +45,7 @@ IN_FILE = (
 
 
 def add_setting(parser: argparse.ArgumentParser) -> None:
-    """Adds one setting: bits, groups, method and rounding."""
+    """Adds one setting: bits, groups, method, rounding and ranges."""
     parser.add_argument('--w-bits', type=int, help='2 to 8, default 4')
     parser.add_argument('--a-bits', type=int, help='2 to 8, default 4')
     parser.add_argument('--groups', type=int, help='a layer, default 12')
@@ -59,6 +60,13 @@ def add_setting(parser: argparse.ArgumentParser) -> None:
         dest='rounding',
         default='nearest',
         help=f'of weights: {", ".join(ROUNDINGS)} or your own',
+    )
+    parser.add_argument(
+        '--ranges',
+        default='mean',
+        choices=RANGES,
+        help='of groups: the mean of their members (the paper) or fitted to '
+        'the error expected at these bits',
     )
 
 
@@ -217,6 +225,7 @@ def settings_of(
         pairs,
         12 if args.groups is None else args.groups,
         weights=args.rounding,
+        ranges=args.ranges,
         **layers_of(args),
     )
 

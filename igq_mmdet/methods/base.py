@@ -21,6 +21,8 @@ class Method:
             grouped method is layer-wise.
         folds (bool): Whether scales go into the LayerNorm before a layer,
             see :meth:`fold`; a layer without one is layer-wise.
+        fits_ranges (bool): Whether ``ranges='fitted'`` changes anything:
+            names leave it out otherwise.
         runnable (bool): Whether it could run outside a simulation; what
             could not is never called the best of a comparison.
         inputs (Callable): The quantizer of the input of a fully connected
@@ -32,6 +34,7 @@ class Method:
 
     grouped: ClassVar[bool] = False
     folds: ClassVar[bool] = False
+    fits_ranges: ClassVar[bool] = False
     runnable: ClassVar[bool] = True
     inputs: Any = None
     rows: Any = None
@@ -82,7 +85,12 @@ METHODS: OpenRegistry[Method] = OpenRegistry('method', Method)
 
 
 def input_quantizer(
-    method: str, bits: int, groups: int, strict: bool, channels: int
+    method: str,
+    bits: int,
+    groups: int,
+    strict: bool,
+    channels: int,
+    ranges: str = 'mean',
 ) -> ActivationQuantizer:
     """The quantizer of a fully connected layer's input.
 
@@ -92,22 +100,27 @@ def input_quantizer(
         groups (int): Number of groups.
         strict (bool): See ``quantizers.qparams``.
         channels (int): C.
+        ranges (str): See ``QuantSpec``. Defaults to ``mean``.
     """
     make = (
         acting_method(method, groups).inputs
         or METHODS.build('layerwise').inputs
     )
-    return make(bits, groups, strict, channels)
+    made = make(bits, groups, strict, channels)
+    made.ranges = ranges
+    return made
 
 
 def softmax_quantizer(
-    method: str, bits: int, groups: int, strict: bool
+    method: str, bits: int, groups: int, strict: bool, ranges: str = 'mean'
 ) -> ActivationQuantizer:
     """The quantizer of softmax rows, arguments as above."""
     make = (
         acting_method(method, groups).rows or METHODS.build('layerwise').rows
     )
-    return make(bits, groups, strict)
+    made = make(bits, groups, strict)
+    made.ranges = ranges
+    return made
 
 
 def acting_method(method: str, groups: int) -> Method:

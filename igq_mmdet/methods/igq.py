@@ -5,7 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..fitting.kmeans import fit_groups
+from ..fitting.expected_error import (
+    error_edges,
+    expected_error,
+    fit_ranges,
+)
+from ..fitting.kmeans import Groups, fit_groups
 from ..observers import ChannelRanges, RowMaxima
 from ..quantizers import (
     ActivationQuantizer,
@@ -39,7 +44,10 @@ def assign_channels(
 
 
 class ChannelGroupQuantizer(ActivationQuantizer):
-    """G fixed quantizers; each channel of an instance takes the nearest."""
+    """G fixed quantizers; each channel of an instance takes the nearest.
+
+    With ``ranges='fitted'`` it takes that of the least expected error.
+    """
 
     observes = ChannelRanges
     form = 'grouped'
@@ -49,12 +57,22 @@ class ChannelGroupQuantizer(ActivationQuantizer):
         self, observer: ChannelRanges, settings: FitSettings
     ) -> tuple[Tensor, ...]:
         """k-means over the ranges of all channels of all images."""
-        lower, upper, counts = observer.points()
-        groups = fit_groups(lower, upper, self.groups, counts, settings.m_step)
+        groups = self.fit_points(*observer.points(), settings.m_step)
         return groups.lower.float(), groups.upper.float()
+
+    def fit_points(
+        self, lower: Tensor, upper: Tensor, counts: Tensor, m_step: str
+    ) -> Groups:
+        """Groups of points, arguments as :func:`fit_groups` takes them."""
+        if self.ranges == 'fitted':
+            return fit_ranges(lower, upper, self.groups, self.bits, counts)
+        return fit_groups(lower, upper, self.groups, counts, m_step)
 
     def assign(self, counted: Tensor) -> Tensor:
         lower, upper = column_bounds(counted)
+        if self.ranges == 'fitted':
+            groups = self.lower, self.upper
+            return expected_error(lower, upper, *groups, self.bits).argmin(1)
         return assign_channels(lower, upper, self.lower, self.upper)
 
     def quantize(
@@ -98,12 +116,21 @@ class RowGroupQuantizer(ActivationQuantizer):
         """k-means over the maxima of all rows."""
         upper, counts = observer.points()
         lower = torch.zeros_like(upper)
+        if self.ranges == 'fitted':
+            # rows are many: their maxima show how far others reach
+            groups = fit_ranges(
+                lower, upper, self.groups, self.bits, counts, margin=0.0
+            )
+            return torch.zeros(self.groups), groups.upper.float()
         groups = fit_groups(lower, upper, self.groups, counts, settings.m_step)
         return groups.lower.float(), groups.upper.float()
 
     def refresh(self) -> None:
         super().refresh()
-        self.order, self.edges = group_edges(self.upper)
+        if self.ranges == 'fitted':
+            self.order, self.edges = error_edges(self.upper, self.bits)
+        else:
+            self.order, self.edges = group_edges(self.upper)
 
     def assign(self, counted: Tensor) -> Tensor:
         """Groups of the rows of an attention map, (R, K) to (R,)."""
@@ -132,6 +159,7 @@ class IGQ(Method):
     """Instance-aware groups of channels and of softmax rows."""
 
     grouped = True
+    fits_ranges = True
 
     def inputs(
         self, bits: int, groups: int, strict: bool, channels: int

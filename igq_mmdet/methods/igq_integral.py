@@ -9,6 +9,7 @@ rows need no common step and are those of ``igq``.
 import torch
 from torch import Tensor
 
+from ..fitting.expected_error import fit_ranges
 from ..fitting.kmeans import MAX_ROUNDS, fit_groups
 from ..observers import ChannelRanges
 from ..quantizers import ActivationQuantizer, FitSettings, max_code
@@ -206,6 +207,11 @@ class IntegralGroupQuantizer(ChannelGroupQuantizer):
     ) -> tuple[Tensor, ...]:
         """See :func:`fit_integral`."""
         lower, upper, counts = observer.points()
+        if self.ranges == 'fitted':
+            # of these ranges the nearest that have a common step
+            found = fit_ranges(lower, upper, self.groups, self.bits, counts)
+            lower, upper = found.lower.float(), found.upper.float()
+            counts = torch.ones_like(lower)
         return fit_integral(
             lower,
             upper,

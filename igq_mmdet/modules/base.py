@@ -24,6 +24,7 @@ class LayerConfig:
         weight_percentiles (tuple[float, ...]): Candidates in percent.
         weight_scope (str): See ``quantizers.quantize_weight``.
         weights (str): Key of ``methods.ROUNDINGS``.
+        ranges (str): See ``QuantSpec``.
     """
 
     name: str
@@ -36,6 +37,7 @@ class LayerConfig:
     weight_percentiles: tuple[float, ...]
     weight_scope: str = 'channel'
     weights: str = 'nearest'
+    ranges: str = 'mean'
 
 
 @dataclass

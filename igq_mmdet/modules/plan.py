@@ -148,6 +148,7 @@ def _configure(
         weight_percentiles=spec.weight_percentiles,
         weight_scope=spec.weight_scope,
         weights=spec.weights,
+        ranges=spec.ranges,
     )
 
 

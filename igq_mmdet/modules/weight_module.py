@@ -60,6 +60,17 @@ class QuantWeightModule(QuantModule):
         """Whether the weight is held as codes."""
         return 'weight_codes' in self.__dict__.get('_buffers', ())
 
+    def rows(self, weight: Tensor | None = None) -> Tensor:
+        """One row an output channel, (D, K).
+
+        Args:
+            weight (Tensor, optional): Of the shape of ``weight``. Defaults
+                to that itself, as it is multiplied.
+        """
+        if weight is None:
+            weight = self.effective_weight().detach()
+        return self._rows(weight)
+
     def _rows(self, weight: Tensor) -> Tensor:
         """The weight with one row an output channel, (D, K)."""
         return weight.transpose(0, self.channel_axis).flatten(1)

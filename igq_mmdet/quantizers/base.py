@@ -51,6 +51,8 @@ class ActivationQuantizer(nn.Module):
         observes (type): The observer that calibration attaches.
         lower (Tensor): Lower bounds, (G,), float32.
         upper (Tensor): Upper bounds, (G,), float32.
+        ranges (str): What groups are fitted to and chosen by, see
+            ``QuantSpec``; for quantizers that know more than the mean.
         observer: An object with ``update(x)``, or None.
         ready (bool): Whether it has bounds.
         from_zero (bool): Whether it is ready and all zero points are 0.
@@ -80,6 +82,7 @@ class ActivationQuantizer(nn.Module):
         self.bits = bits
         self.groups = groups
         self.strict_zero_point = strict_zero_point
+        self.ranges = 'mean'
         self.observer: Any = None
         self.from_zero = False
         self.ready = False

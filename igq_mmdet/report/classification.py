@@ -5,7 +5,7 @@ from typing import Any
 
 from ..inspection.columns import format_rows
 from ..methods import METHODS
-from .metrics import rounded
+from .metrics import extended
 
 HEADER = (
     'setting',
@@ -52,7 +52,7 @@ def classification_table(data: Mapping[str, Any]) -> str:
         seconds = run['calibration'].get('seconds', 0) + run['eval_seconds']
         rows.append(
             (
-                rounded(spec['method'], spec),
+                extended(spec['method'], spec),
                 f'{spec["w_bits"]}/{spec["a_bits"]}',
                 str(spec['groups']) if grouped else '-',
                 *_accuracy(run['metrics']),

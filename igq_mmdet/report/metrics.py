@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from numbers import Real
 from typing import Any
 
+from ..methods import METHODS
+
 BOX, MASK = 'coco/bbox_mAP', 'coco/segm_mAP'
 METRICS = {BOX: 'box AP', MASK: 'mask AP', 'top1': 'top-1', 'top5': 'top-5'}
 
@@ -169,12 +171,18 @@ def _entries(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from data['runs']
 
 
-def rounded(name: str, spec: Mapping[str, Any]) -> str:
-    """A name, with how weights are rounded if not to the nearest code.
+def extended(name: str, spec: Mapping[str, Any]) -> str:
+    """A name, with what else is not as the method has it.
+
+    That is ranges fitted to the bits, where they change anything, and how
+    weights are rounded if not to the nearest code.
 
     Args:
         name (str): Of a method, perhaps with more.
         spec (Mapping): ``QuantSpec.to_dict()``.
     """
+    ranges = spec.get('ranges', 'mean')
+    if ranges != 'mean' and METHODS[spec['method']].fits_ranges:
+        name += f'+{ranges}'
     weights = spec.get('weights', 'nearest')
     return name if weights == 'nearest' else f'{name}+{weights}'

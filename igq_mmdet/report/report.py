@@ -14,7 +14,7 @@ from ..files.atomic import replacing
 from ..inspection.summary import layer_settings, summary
 from ..methods import METHODS
 from .environment import environment
-from .metrics import defined
+from .metrics import defined, extended
 
 SCHEMA = 'igq_mmdet.report/1'
 # What reading a field of damaged JSON can raise.
@@ -145,8 +145,8 @@ def float_entry(path: str | os.PathLike[str]) -> dict[str, Any]:
 def run_name(spec: Any) -> str:
     """A short name of a setting, such as ``igq:8 W4A4``.
 
-    ``+alloc`` marks groups that were allocated layer by layer; how weights
-    are rounded stands there if it is not to the nearest code.
+    ``+alloc`` marks groups that were allocated layer by layer; see
+    :func:`extended` for what else stands there.
 
     Args:
         spec (QuantSpec): The setting.
@@ -154,8 +154,7 @@ def run_name(spec: Any) -> str:
     method = f'{spec.method}:{spec.groups}'
     if not METHODS[spec.method].grouped:
         method = spec.method
-    if spec.weights != 'nearest':
-        method += f'+{spec.weights}'
+    method = extended(method, vars(spec))
     if spec.layer_groups:
         method += '+alloc'
     return f'{method} W{spec.w_bits}A{spec.a_bits}'

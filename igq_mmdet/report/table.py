@@ -14,12 +14,12 @@ from .metrics import (
     MASK,
     UNDEFINED,
     bare,
+    extended,
     figure_rows,
     kept,
     main_figures,
     percent,
     points,
-    rounded,
 )
 from .report_differences import difference_text
 
@@ -170,7 +170,7 @@ def _row(
     if spec['layer_groups']:
         groups += ' alloc'
     parts = spec['parts']
-    name = rounded(spec['method'], spec)
+    name = extended(spec['method'], spec)
     where = where_text(run['calibration'].get('where'))
     return (
         f'{name}, {where}' if where else name,

@@ -7,7 +7,7 @@ from ..report.ablations.claims import KINDS
 from .ablation_settings import Row, Table
 
 IMAGES, SEEDS = 8, 5
-W4A4, W8A8, W8A3 = (4, 4), (8, 8), (8, 3)
+W4A4, W3A4, W8A8, W8A3 = (4, 4), (3, 4), (8, 8), (8, 3)
 OTHER_BITS = (W8A8, (6, 6), (4, 8), (8, 4), W8A3)
 # the calibration set proper has a single image of one kind
 WITH_EVERY_KIND = 'instances_train.json'
@@ -30,6 +30,15 @@ PARTS = (
     Row('8 groups, linear only', {'targets': 'linear'}, IMAGES),
     Row('8 groups, softmax only', {'targets': 'softmax'}, IMAGES),
 )
+ROUNDINGS = (
+    ORDER[2],
+    *(
+        Row(
+            f'12 groups, {weights}', {'groups': 12, 'weights': weights}, IMAGES
+        )
+        for weights in ('gptq', 'ridge+gptq')
+    ),
+)
 BY_IMAGES = (ORDER[0], ORDER[2], ORDER[3])
 
 
@@ -38,6 +47,9 @@ def pieces() -> dict[str, Table]:
     return {
         'headline': Table(
             'Every method at W4A4', ORDER + RIVALS + PARTS, bits=(W4A4,)
+        ),
+        'rounding': Table(
+            'How weights are rounded', ROUNDINGS, bits=(W4A4, W3A4)
         ),
         'images': Table(
             'Calibration images', _by_images((1, 8, 32)), 3, (W4A4, W8A8)

@@ -111,3 +111,25 @@ def test_one_input(rand):
     moments.update(x[None], x @ weight.T)
     torch.testing.assert_close(moments.target(weight), weight)
     assert torch.isfinite(moments.mean_hessian()).all()
+
+
+def test_shares_add_up(rand):
+    quantized, y, weight = seen(rand, 50, groups=2)
+    whole, one, other = (Moments(2, 6, 4, True) for _ in range(3))
+    whole.update(quantized, y)
+    one.update(quantized[:, :20], y[:20])
+    other.update(quantized[:, 20:], y[20:])
+    one.merge(other)
+    for way in ('target', 'bias'):
+        torch.testing.assert_close(
+            getattr(one, way)(weight),
+            getattr(whole, way)(weight),
+            rtol=1e-4,
+            atol=1e-4,
+        )
+    torch.testing.assert_close(
+        one.mean_hessian().float(), whole.mean_hessian().float()
+    )
+    other.paired = False
+    one.merge(other)
+    assert not one.paired

@@ -7,7 +7,12 @@ import torch
 from torch import nn
 
 import igq_mmdet as igq
-from igq_mmdet.calibration import fit, freeze, quantize, round_weights
+from igq_mmdet.calibration import (
+    fit,
+    freeze,
+    quantize,
+    round_weights,
+)
 from igq_mmdet.calibration.collect import call, collect
 from igq_mmdet.calibration.rounding import lone_layers, plan_waves
 from igq_mmdet.calibration.rounding import weighted_layers as weighted
@@ -258,3 +263,41 @@ def test_names_say_how_weights_are_rounded(net, images):
     assert dequantize_weight(
         layer.weight_codes, layer.weight_scale, layer.weight_zero_point
     ).shape == (16, 12)
+
+
+class Memory(dict):
+    """Stands for files; the process dies after a few waves."""
+
+    def __init__(self, waves):
+        super().__init__()
+        self.waves = waves
+
+    def put(self, name, tensors):
+        self[name] = tensors
+        self.waves -= 1
+        if not self.waves:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_pass_goes_on(net, images):
+    straight = calibrated(net, images, weights='ridge+gptq')
+    kept = Memory(2)
+
+    def passes():
+        seen = []
+        qmodel = quantize(net, spec(weights='ridge+gptq'))
+        fit(qmodel, collect(qmodel, images))
+        twin = quantize(net, spec(weights='ridge+gptq'))
+        twin.last.register_forward_hook(lambda *args: seen.append(args))
+        round_weights(qmodel, twin, images, kept=kept)
+        return qmodel, len(seen)
+
+    with pytest.raises(KeyboardInterrupt):
+        passes()
+    assert set(kept) == {'first', 'shared'}
+    again, count = passes()
+    assert count == len(images)  # the last layer's alone
+    assert set(kept) == {'first', 'shared', 'last'}
+    state = again.state_dict()
+    for key, value in straight.state_dict().items():
+        assert torch.equal(state[key], value), key

@@ -81,6 +81,28 @@ def test_processes_equal_one(ranks, more, one_process, tmp_path):
     assert len(lines) == 11 and len(differences) == 1
 
 
+def test_weights_rounded_on_shares_of_the_images(tmp_path):
+    """Sums in float64 are taken in another order."""
+    more = ('--weights', 'ridge+gptq', '--skip-float', '--include')
+    more += ('backbone.stages.0*', 'roi_head.bbox_head*')
+    argv = [sys.executable, 'tools/ptq_coco.py', CONFIG, FLOAT]
+    alone = start(argv + arguments(tmp_path / 'one', *more), environment())
+    pair = dist_ptq(tmp_path / 'two', 2, '--calib-parallel', *more)
+    done = end([alone, pair])
+    assert all(status == 0 for status, _, _ in done), done
+    first, second = (
+        read(tmp_path / name / 'q.safetensors') for name in ('one', 'two')
+    )
+    assert first.spec == second.spec and first.spec.weights == 'ridge+gptq'
+    assert first.tensors.keys() == second.tensors.keys()
+    for name, value in first.tensors.items():
+        other = second.tensors[name]
+        if name.endswith('weight_codes'):
+            assert (value == other).float().mean() > 0.99, name
+        elif name.endswith('quantizer.lower'):
+            assert torch.equal(value, other), name
+
+
 def test_killed_under_torchrun(tmp_path):
     many = few(24)  # not over too soon
     launched = dist_ptq(tmp_path, 2, '--skip-float', options=many)

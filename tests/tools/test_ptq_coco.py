@@ -282,6 +282,7 @@ def test_rounding_by_what_layers_see(ptq, tmp_path):
             ['igq:12+ridge+gptq W4A4'],
         ),
         (['--rounding', 'gptq', '--groups', '8'], ['igq:8+gptq W4A4']),
+        (['--ranges', 'fitted', '--groups', '8'], ['igq:8+fitted W4A4']),
         (['c.py', 'c.pth'], ['igq:12 W4A4']),
         (['c.py', 'c.pth', '--groups', '4'], ['igq:4 W4A4']),
     ],
@@ -290,7 +291,8 @@ def test_settings(args, names, tool):
     from igq_mmdet.report import run_name
 
     parsed = tool.parse_args(args)
-    specs = tool.settings(parsed, demo=parsed.config is None)
+    demo = (tool.COMPARE, tool.DEMO_BITS) if parsed.config is None else ()
+    specs = tool.settings_of(parsed, *demo)
     assert [run_name(spec) for spec in specs] == names
 
 

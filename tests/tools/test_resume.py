@@ -12,6 +12,9 @@ import pytest
 
 pytest.importorskip('mmdet')
 
+import torch
+
+from igq_mmdet.checkpoints.file import read
 from igq_mmdet.files.journal import scan
 
 from ..conftest import ROOT
@@ -122,3 +125,27 @@ def test_killed_again_and_again(tmp_path):
     out, err = finished(command(broken, '--resume'))
     assert 'W4A4' in out or 'igq' in out
     assert 'calibration:' not in err and ' 1/8 ' not in err
+
+
+@pytest.mark.slow
+def test_killed_while_weights_are_rounded(tmp_path):
+    """Layers that were rounded stay so, and the result is the same."""
+    more = ('--weights', 'ridge+gptq', '--skip-float', '--skip-sqnr')
+    more += ('--include', 'backbone.stages.0*', 'neck.fpn*')
+    straight, broken = tmp_path / 'straight', tmp_path / 'broken'
+    finished(command(straight, *more))
+    process = command(broken, *more)
+    while len(list(broken.rglob('*.st'))) < 4:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    kept = {path: path.stat().st_mtime for path in broken.rglob('*.st')}
+    assert kept
+    finished(command(broken, *more, '--resume'))
+    assert not list(broken.rglob('*.st'))  # the checkpoint has them
+    for path in (straight / 'calibrated').glob('*.safetensors'):
+        again = broken / 'calibrated' / path.name
+        one, other = read(path), read(again)
+        for name, value in one.tensors.items():
+            assert torch.equal(other.tensors[name], value), name

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import nn
 from ...allocation.sqnr import layer_sqnr
 from ...calibration import (
     Statistics,
+    Team,
     collect,
     fit,
     freeze,
@@ -19,6 +20,7 @@ from ...calibration import (
     quantize,
     round_weights,
 )
+from ...calibration.rounding import Kept
 from ...modules.plan import make_plan
 from ...spec import QuantSpec
 from ..data.calibration_set import CalibrationSet
@@ -128,15 +130,29 @@ class DetectorCalibration:
                 (quantize(self.detector, spec) for spec in others),
             )
 
-    def apply(self, spec: QuantSpec) -> tuple[nn.Module, CalibrationRecord]:
+    def apply(
+        self, spec: QuantSpec, kept: Kept | None = None
+    ) -> tuple[nn.Module, CalibrationRecord]:
         """A calibrated, frozen copy of the detector.
 
         Args:
             spec (QuantSpec): One of the settings announced.
+            kept (Kept, optional): Where layers are kept while others are
+                still to be rounded, if that takes passes of its own.
+                Defaults to None.
 
         Returns:
             tuple[nn.Module, CalibrationRecord]: Model and record.
         """
+        qmodel, record = self._fitted(spec)
+        start = time.perf_counter()
+        if needs_passes(qmodel):
+            self._round(qmodel, kept)
+        freeze(qmodel)
+        return qmodel, self._timed(record, start)
+
+    def _fitted(self, spec: QuantSpec) -> tuple[nn.Module, CalibrationRecord]:
+        """As :meth:`apply`, but for the weights, which are float."""
         statistics = self.statistics
         start = time.perf_counter()
         qmodel = quantize(self.detector, spec)
@@ -146,17 +162,6 @@ class DetectorCalibration:
         if self.sqnr:
             with closing(self.progress(self.images)) as batches:
                 sqnr = layer_sqnr(qmodel, batches, calibration_forward)
-        start = time.perf_counter()
-        if needs_passes(qmodel):
-            round_weights(
-                qmodel,
-                quantize(self.detector, spec),
-                list(self.images),
-                calibration_forward,
-                self.rounding_progress,
-            )
-        freeze(qmodel)
-        seconds += time.perf_counter() - start
         record = CalibrationRecord(
             self.images.image_ids,
             self.images.seed,
@@ -166,6 +171,26 @@ class DetectorCalibration:
             self.images.where,
         )
         return qmodel, record
+
+    def _round(
+        self, qmodel: nn.Module, kept: Kept | None, team: Team | None = None
+    ) -> None:
+        """Rounds weights by what their layers see."""
+        spec: Any = qmodel.igq_spec
+        round_weights(
+            qmodel,
+            quantize(self.detector, spec),
+            list(self.images),
+            calibration_forward,
+            self.rounding_progress,
+            kept,
+            team,
+        )
+
+    @staticmethod
+    def _timed(record: CalibrationRecord, start: float) -> CalibrationRecord:
+        seconds = record.seconds + time.perf_counter() - start
+        return replace(record, seconds=seconds)
 
 
 def checkpoint_info(

@@ -1,7 +1,9 @@
 """Several processes calibrate one detector, and all of them have it."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from mmengine.dist import get_dist_info, is_distributed, is_main_process
@@ -9,9 +11,11 @@ from torch import nn
 
 from ... import checkpoints
 from ...allocation.allocation import Allocation
-from ...calibration import Statistics
+from ...calibration import Statistics, Team, freeze, quantize
 from ...calibration.collect import collect_share
+from ...calibration.rounding import Kept
 from ...jobs.ranks import on_every, on_main
+from ...methods import ROUNDINGS
 from ...spec import QuantSpec
 from ..data.calibration_set import CalibrationSet
 from .allocate import allocate_detector
@@ -28,7 +32,9 @@ class RankCalibration(DetectorCalibration):
     Args:
         *args: Of :class:`DetectorCalibration`.
         parallel (bool): Whether each rank looks at a share of the images.
-            The result is the same to the last bit. Defaults to False.
+            The result is the same to the last bit, but for the order of
+            sums in float64 where weights are rounded by what layers see.
+            Defaults to False.
         **options: Of :class:`DetectorCalibration`.
     """
 
@@ -53,23 +59,30 @@ class RankCalibration(DetectorCalibration):
         if self.parallel:
             self.statistics  # noqa: B018  all ranks, the first time
 
-    def apply(self, spec: QuantSpec) -> tuple[nn.Module, CalibrationRecord]:
+    def apply(
+        self, spec: QuantSpec, kept: Kept | None = None
+    ) -> tuple[nn.Module, CalibrationRecord]:
         """A calibrated, frozen copy of the detector, on every rank.
 
         Args:
             spec (QuantSpec): One of the settings announced.
+            kept (Kept, optional): See the base class; used by rank 0.
 
         Returns:
             tuple[nn.Module, CalibrationRecord]: Model and record.
         """
         self._collect_together()
-        apply = super().apply
+        apply: Callable[[], tuple[nn.Module, CalibrationRecord]] = partial(
+            super().apply, spec, kept
+        )
         if not is_distributed():
-            return apply(spec)
+            return apply()
+        if self.parallel and ROUNDINGS[spec.weights].needs_hessian:
+            apply = self._round_together(spec, kept)
         made: list[nn.Module] = []
 
         def work() -> tuple[checkpoints.QuantCheckpoint, CalibrationRecord]:
-            qmodel, record = apply(spec)
+            qmodel, record = apply()
             made.append(qmodel)
             return checkpoints.packed(qmodel), record
 
@@ -77,6 +90,33 @@ class RankCalibration(DetectorCalibration):
         if is_main_process():
             return made[0], record
         return checkpoints.restore(self.detector, checkpoint), record
+
+    def _round_together(
+        self, spec: QuantSpec, kept: Kept | None
+    ) -> Callable[[], tuple[nn.Module, CalibrationRecord]]:
+        """Rounds weights on shares of the images; gives rank 0 the rest."""
+        fitted: list[tuple[nn.Module, CalibrationRecord]] = []
+
+        def fit() -> dict[str, Any]:
+            fitted.append(self._fitted(spec))
+            return fitted[0][0].state_dict()
+
+        start = time.perf_counter()
+        state = on_main(fit)
+        if not fitted:
+            qmodel = quantize(self.detector, spec)
+            qmodel.load_state_dict(state)
+        else:
+            qmodel = fitted[0][0]
+        rank, ranks = get_dist_info()
+        self._round(qmodel, kept, Team(on_every, on_main, rank, ranks))
+
+        def rest() -> tuple[nn.Module, CalibrationRecord]:
+            freeze(qmodel)
+            record = dataclasses.replace(fitted[0][1], seconds=self.seconds)
+            return qmodel, self._timed(record, start)
+
+        return rest
 
     def allocate(
         self,

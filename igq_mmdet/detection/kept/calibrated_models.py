@@ -16,6 +16,7 @@ from ... import checkpoints
 from ...allocation.allocation import Allocation
 from ...errors import CheckpointError
 from ...files.results_file import digest as state_digest
+from ...files.tensor_files import TensorFiles
 from ...jobs.ranks import on_main
 from ...report import run_name
 from ...report.predictions import slug
@@ -113,13 +114,16 @@ class CalibratedModels:
         if kept is None:
             found = None if allocate is None else allocate(spec)
             chosen = spec if found is None else found.spec
-            qmodel, about = self._apply(chosen)
+            of = text_digest([made_of, chosen.to_dict()])[:16]
+            layers = TensorFiles(path.with_suffix(f'.layers-{of}'))
+            qmodel, about = self._apply(chosen, layers)
             info = {
                 **about,
                 'allocation': None if found is None else found.to_dict(),
                 'made_of': made_of,
             }
             kept = on_main(lambda: _keep(qmodel, path, info))
+            on_main(layers.clear)
 
         def build() -> tuple[nn.Module, dict[str, Any]]:
             loaded = on_main(lambda: checkpoints.read(path))
@@ -128,8 +132,12 @@ class CalibratedModels:
 
         return Setting(kept.spec, kept.info['allocation'], build)
 
-    def _apply(self, spec: QuantSpec) -> tuple[nn.Module, dict[str, Any]]:
-        qmodel, record = self.calibration.apply(spec)
+    def _apply(
+        self, spec: QuantSpec, layers: TensorFiles | None = None
+    ) -> tuple[nn.Module, dict[str, Any]]:
+        if layers is not None and not self.resume:
+            on_main(layers.clear)
+        qmodel, record = self.calibration.apply(spec, layers)
         return qmodel, checkpoint_info(record, self.config.pretty_text)
 
     def _kept(

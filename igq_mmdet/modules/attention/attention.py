@@ -42,6 +42,7 @@ class QuantProducts(QuantModule):
             self.config.a_bits,
             groups,
             self.config.strict_zero_point,
+            self.config.ranges,
         )
 
     def on_grid(self, x: Tensor) -> bool:

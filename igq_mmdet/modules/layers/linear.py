@@ -65,6 +65,7 @@ class QuantLinear(QuantWeightModule):
             groups,
             self.config.strict_zero_point,
             self.in_features,
+            self.config.ranges,
         )
 
     def on_grid(self, x: Tensor) -> bool:

@@ -54,6 +54,10 @@ NOTES = {
         'upper bound gives every channel and row the range of the very '
         'image; nothing can run it. RepQ-ViT is written from its paper.'
     ),
+    'rounding': (
+        "Extensions, not the paper's method: see [Round weights](rounding.md)"
+        '. "To first" is to weights rounded to the nearest code.'
+    ),
     'images': 'All 32 calibration images are drawn by every seed: one seed.',
     'kinds': (
         'Eight images each of `instances_train.json`, as the others have too '
