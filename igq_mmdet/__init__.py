@@ -20,6 +20,7 @@ from .allocation.allocation import allocate
 from .calibration import calibrate, quantize
 from .checkpoints import load, save
 from .errors import IGQError
+from .export import export
 from .inspection.coverage import coverage
 from .inspection.summary import summary
 from .runtime import to_integer
@@ -35,6 +36,7 @@ __all__ = [
     'allocate',
     'calibrate',
     'coverage',
+    'export',
     'load',
     'quantize',
     'save',

@@ -29,6 +29,10 @@ class KernelError(IGQError, RuntimeError):
     """Tensors that compiled kernels were handed and cannot read."""
 
 
+class ExportError(IGQError, RuntimeError):
+    """A model that cannot be written for other programs."""
+
+
 class MissingDependencyError(IGQError, ImportError):
     """An optional dependency that a feature needs."""
 

@@ -171,7 +171,11 @@ def fake_quantize_log_sqrt2(
     out = x / scale if recorded() else torch.div(x, scale, out=out)
     out.log2_().mul_(-2).round_().clamp_(min=0)
     nothing = out > max_code(bits)
-    return out.mul_(-0.5).exp2_().mul_(scale).masked_fill_(nothing, 0)
+    out.mul_(-0.5)
+    # ONNX has no exp2
+    powers = torch.onnx.is_in_onnx_export()
+    out = torch.pow(2.0, out) if powers else out.exp2_()
+    return out.mul_(scale).masked_fill_(nothing, 0)
 
 
 class LogSqrt2Quantizer(ActivationQuantizer):

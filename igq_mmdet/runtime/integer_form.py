@@ -80,6 +80,7 @@ class IntegerForm(QuantWeightModule):
         """
         return (
             not self.observing
+            and not torch.onnx.is_in_onnx_export()
             and x.dim() > abs(channel_axis)
             and x.shape[channel_axis] == channels
             and all(

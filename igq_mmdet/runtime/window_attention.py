@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..kernels import library, recorded
+from ..kernels.guard import standard_only
 from ..modules.attention.shift_window_attention import (
     QuantShiftWindowMSA,
     WindowLayout,
@@ -84,12 +85,16 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
     ) -> Tensor:
         """See :meth:`QuantShiftWindowMSA.attend_windows`."""
         attention: QuantWindowMSA = self.w_msa
-        if attention.observing or not all(
-            x.is_cpu and x.dtype is torch.float32
-            for x in (
-                qkv,
-                attention.q_quantizer.scale,
-                attention.relative_position_bias_table,
+        if (
+            standard_only(qkv)
+            or attention.observing
+            or not all(
+                x.is_cpu and x.dtype is torch.float32
+                for x in (
+                    qkv,
+                    attention.q_quantizer.scale,
+                    attention.relative_position_bias_table,
+                )
             )
         ):
             return super().attend_windows(qkv, layout, tokens)

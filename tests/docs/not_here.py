@@ -53,6 +53,8 @@ ELSEWHERE = {
     'layerwise,igq:8,igq:12,upper_bound': (
         'tests/segmentation/test_ptq_segmentation.py'
     ),
+    'python tools/export.py q.safetensors work_dirs/m.onnx --size 64 96 '
+    '--check': 'tests/tools/test_export.py',
     'python -m tests.fuzz': 'tests/test_fuzz.py',
     'python -m tests.fuzz --kind checkpoint --cases 20000 --seed 7': (
         'tests/test_fuzz.py'

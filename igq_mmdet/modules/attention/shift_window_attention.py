@@ -109,7 +109,10 @@ class KeptLayout:
     ) -> WindowLayout:
         """See :func:`window_layout`."""
         key = height, width, window, shift, device
-        if recorded():
+        if torch.onnx.is_in_onnx_export():
+            # traced sizes; a constant of the graph, from the run before
+            key = int(height), int(width), window, shift, device
+        elif recorded():
             return window_layout(*key)
         if self._last is None or self._last[0] != key:
             with torch.inference_mode(False):  # outlives the caller's mode

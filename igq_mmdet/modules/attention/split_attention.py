@@ -167,8 +167,9 @@ class SplitMultiheadAttention(nn.Module):
             keep_keys = layout.keep
         with instances(keep=keep_keys):
             k, v = self.k_proj(key), self.v_proj(value)
+        # ONNX would fix the number of images in unflatten
         return [
-            x.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+            x.reshape(*x.shape[:2], self.num_heads, -1).transpose(1, 2)
             for x in (q, k, v)
         ]
 

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .onnx_products import conv_on_bytes
 from .patches import chosen, patches
 from .rescale import rescale
 from .static_input import StaticInputModule
@@ -37,6 +38,10 @@ class QuantConv2d(StaticInputModule):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H', W')."""
         grid = self.on_grid(x)
+        if grid and torch.onnx.is_in_onnx_export():
+            sums = conv_on_bytes(x, self, self.input_quantizer)
+            if sums is not None:
+                return rescale(sums, self.grid_scale(), self.bias, -3)
         inputs = self.quantized(x, grid)
         padding: Any = self.padding
         if self.padding_mode != 'zeros':

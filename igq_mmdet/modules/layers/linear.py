@@ -16,6 +16,7 @@ from ..instances import Instances, current_instances
 from ..weight_module import QuantWeightModule
 from ..workspace import workspace
 from .grouped_product import grouped_product
+from .onnx_products import linear_on_bytes
 from .rescale import rescale
 
 # Tokens multiplied at a time: a block of this many values in and out stays
@@ -190,9 +191,13 @@ class QuantLinear(QuantWeightModule):
     ) -> Tensor:
         """The same numbers, images of one size together."""
         quantizer = self.input_quantizer
-        step, zero_point, multiple = (
-            part[..., None, :] for part in quantizer.grids(counted)
-        )
+        grid = tuple(part[..., None, :] for part in quantizer.grids(counted))
+        if torch.onnx.is_in_onnx_export():
+            codes = self.weight_codes, self.weight_zero_point
+            return linear_on_bytes(
+                values, grid, quantizer, codes, scale, self.bias
+            )
+        step, zero_point, multiple = grid
         integers = fake_quantize(
             values, step, zero_point, quantizer.bits, None, multiple
         )
