@@ -24,6 +24,11 @@ if TYPE_CHECKING:  # need mmdet, which --help does not
     from mmengine.config import Config
 
 COMPARE = 'layerwise,igq:8,igq:12,upper_bound'
+# What measured best, as defaults of other options. Extensions of the paper's
+# method: its own default stays what --preset is not given for.
+PRESETS: dict[str, dict[str, Any]] = {
+    'best': {'rounding': 'ridge+gptq', 'calib_images': 8},
+}
 OF_ALLOCATION = ('allocate_others', 'candidates')
 # What a quantized checkpoint says of itself.
 IN_FILE = (
@@ -31,6 +36,7 @@ IN_FILE = (
     'a_bits',
     'groups',
     'method',
+    'preset',
     'rounding',
     'ranges',
     'parts',
@@ -46,6 +52,12 @@ IN_FILE = (
 
 def add_setting(parser: argparse.ArgumentParser) -> None:
     """Adds one setting: bits, groups, method, rounding and ranges."""
+    parser.add_argument(
+        '--preset',
+        choices=PRESETS,
+        help='best: --weights ridge+gptq --calib-images 8 unless said '
+        'otherwise (docs/rounding.md)',
+    )
     parser.add_argument('--w-bits', type=int, help='2 to 8, default 4')
     parser.add_argument('--a-bits', type=int, help='2 to 8, default 4')
     parser.add_argument('--groups', type=int, help='a layer, default 12')
@@ -166,6 +178,9 @@ def parse_checked(
         argv (list[str], optional): Defaults to the process's own.
     """
     args = parser.parse_args(argv)
+    if args.preset:
+        parser.set_defaults(**PRESETS[args.preset])
+        args = parser.parse_args(argv)
     if args.load and (args.compare or args.save or args.reference):
         parser.error(
             '--load evaluates one file; leave --compare, --reference and '

@@ -29,18 +29,18 @@ def expected_error(
     """Mean squared error of channels in groups, but for a constant.
 
     Args:
-        lower (Tensor): Minimum of each channel, (C,).
-        upper (Tensor): Maximum of each channel, (C,).
+        lower (Tensor): Minimum of each channel, (..., C).
+        upper (Tensor): Maximum of each channel, (..., C).
         group_lower (Tensor): Lower bounds of the groups, (G,).
         group_upper (Tensor): Upper bounds of the groups, (G,).
         bits (int): Width of a code in bits.
 
     Returns:
-        Tensor: (C, G), float64.
+        Tensor: (..., C, G), float64.
     """
     low, high = group_lower.double(), group_upper.double()
-    above = (upper.double()[:, None] - high).clamp_(min=0).square_()
-    below = (low - lower.double()[:, None]).clamp_(min=0).square_()
+    above = (upper.double()[..., None] - high).clamp_(min=0).square_()
+    below = (low - lower.double()[..., None]).clamp_(min=0).square_()
     return above.add_(below).mul_(SHARE).add_(_inside(low, high, bits))
 
 

@@ -89,22 +89,19 @@ def factorised(hessian: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     diagonal = hessian.diagonal()
     order = diagonal.argsort(descending=True, stable=True)
     damping = DAMPING * diagonal.mean()
+    # H = R R^T with R upper: the Cholesky factor from the other corner
+    turned = order.flip(0)
     while True:
-        damped = hessian + damping * torch.eye(
-            len(hessian), device=order.device
-        )
-        # H = R R^T with R upper: the Cholesky factor from the other corner
-        turned = order.flip(0)
-        lower, failed = torch.linalg.cholesky_ex(damped[turned][:, turned])
+        damped = hessian.clone()
+        damped.diagonal().add_(damping)
+        corner = damped[turned[:, None], turned]
+        corner, failed = torch.linalg.cholesky_ex(corner)
         if not failed:
             break
         damping = damping * 10
-    identity = torch.eye(
-        len(hessian), dtype=torch.float64, device=order.device
-    )
-    factor = torch.linalg.solve_triangular(
-        lower.flip(0, 1), identity, upper=True
-    )
+    corner = corner.flip(0, 1)
+    identity = torch.eye(len(corner), dtype=torch.float64, device=order.device)
+    factor = torch.linalg.solve_triangular(corner, identity, upper=True)
     return damped, (order, factor)
 
 

@@ -72,7 +72,7 @@ class ChannelGroupQuantizer(ActivationQuantizer):
         lower, upper = column_bounds(counted)
         if self.ranges == 'fitted':
             groups = self.lower, self.upper
-            return expected_error(lower, upper, *groups, self.bits).argmin(1)
+            return expected_error(lower, upper, *groups, self.bits).argmin(-1)
         return assign_channels(lower, upper, self.lower, self.upper)
 
     def quantize(

@@ -296,12 +296,23 @@ def test_settings(args, names, tool):
     assert [run_name(spec) for spec in specs] == names
 
 
+def test_a_preset_is_a_set_of_defaults(tool):
+    args = tool.parse_args(['--preset', 'best', '--groups', '8'])
+    (spec,) = tool.settings_of(args)
+    assert spec.weights == 'ridge+gptq' and args.calib_images == 8
+    own = ['--preset', 'best', '--calib-images', '1', '--weights', 'nearest']
+    args = tool.parse_args(own)
+    assert args.calib_images == 1 and args.rounding == 'nearest'
+    assert tool.parse_args([]).calib_images == 1
+
+
 @pytest.mark.parametrize(
     'args, text',
     [
         (['--load', 'x', '--save', 'y'], '--load evaluates one file'),
         (['--load', 'x', '--reference', 'y'], '--load evaluates one file'),
         (['--load', 'x', '--w-bits', '8'], 'leave --w-bits'),
+        (['--load', 'x', '--preset', 'best'], 'leave --preset'),
         (['--load', 'x', '--calib-images', '2'], 'leave --calib-images'),
         (['--save', 'x', '--compare', 'igq'], '--save writes one setting'),
         (['--method', 'igq', '--compare', 'igq'], 'leave --method'),
