@@ -77,11 +77,12 @@ CASES = {'Net': net_case} | {
 WITHOUT = {('MaxViT, MLP position bias', 'padding')}
 
 
+@contextmanager
 def _statistics(fault):
     """Statistics of something else, wherever images come together."""
-    split = Instances.split
+    split, batches = Instances.split, Instances.batches
 
-    def wrong(layout, x):
+    def one_by_one(layout, x):
         values, counted = zip(*split(layout, x), strict=True)
         if len(values) > 1:
             counted = {
@@ -91,7 +92,21 @@ def _statistics(fault):
             }[fault]
         return zip(values, counted, strict=True)
 
-    return mock.patch.object(Instances, 'split', wrong)
+    def together(layout, x):
+        for values, counted in batches(layout, x):
+            if len(values) > 1:
+                counted = {
+                    'image': counted.roll(1, 0),
+                    'channel': counted.roll(1, -1),
+                    'padding': values,
+                }[fault]
+            yield values, counted
+
+    with (
+        mock.patch.object(Instances, 'split', one_by_one),
+        mock.patch.object(Instances, 'batches', together),
+    ):
+        yield
 
 
 def _scale():
