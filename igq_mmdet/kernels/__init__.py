@@ -3,7 +3,7 @@
 Imports: errors.
 """
 
-from .guard import recorded, runs_here
+from .guard import recorded, runs_here, without_values
 from .library import library
 
-__all__ = ['library', 'recorded', 'runs_here']
+__all__ = ['library', 'recorded', 'runs_here', 'without_values']

@@ -32,9 +32,19 @@ def standard_only(x: Tensor) -> bool:
     Args:
         x (Tensor): What is computed with.
     """
-    if torch.compiler.is_dynamo_compiling():
-        return not x.is_cpu
-    return torch.onnx.is_in_onnx_export() or (recorded() and not x.is_cpu)
+    return not x.is_cpu or torch.onnx.is_in_onnx_export()
+
+
+def without_values(x: Tensor) -> bool:
+    """Whether a layer is computed as in a graph: no value decides anything.
+
+    So it is while operations are :func:`recorded`, and on other devices than
+    a CPU, where Python would wait for values.
+
+    Args:
+        x (Tensor): What is computed with.
+    """
+    return not x.is_cpu or recorded()
 
 
 def runs_here(*tensors: Tensor) -> bool:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..fitting.percentile import order_statistic
-from ..kernels import recorded
+from ..kernels import without_values
 from ..observers import ChannelHistogram, Histogram
 from ..quantizers import (
     ActivationQuantizer,
@@ -165,10 +165,10 @@ def fake_quantize_log_sqrt2(
             new tensor.
 
     Returns:
-        Tensor: The quantized values, in ``out`` unless operations are
-        recorded.
+        Tensor: The quantized values, in ``out`` unless computed
+        :func:`without_values`.
     """
-    out = x / scale if recorded() else torch.div(x, scale, out=out)
+    out = x / scale if without_values(x) else torch.div(x, scale, out=out)
     out.log2_().mul_(-2).round_().clamp_(min=0)
     nothing = out > max_code(bits)
     out.mul_(-0.5)

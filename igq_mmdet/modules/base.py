@@ -121,10 +121,11 @@ def holds_integers(x: Tensor) -> bool:
     Args:
         x (Tensor): An operand; autocast would make it half precision.
     """
-    return x.dtype in (
-        torch.float32,
-        torch.float64,
-    ) and not torch.is_autocast_enabled(x.device.type)
+    device = x.device.type
+    if x.dtype not in (torch.float32, torch.float64):
+        return False
+    # meta has no autocast, and asking for it is an error
+    return device == 'meta' or not torch.is_autocast_enabled(device)
 
 
 def take_over(target: nn.Module, source: nn.Module, *names: str) -> None:

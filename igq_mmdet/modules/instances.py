@@ -14,8 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..kernels import recorded
-
 
 @dataclass(frozen=True)
 class Instances:
@@ -64,8 +62,6 @@ class Instances:
             if keep is not None:
                 own = keep[start : start + image.shape[0]]
                 counted = image[own]
-                if recorded():
-                    (counted,) = _evened(values[None], own.reshape(1, -1))
             elif self.tokens is not None:
                 counted = image[:, : self.tokens].reshape(-1, channels)
             start += image.shape[0]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..kernels import recorded
+from ..kernels import without_values
 from ..operators.column_bounds import column_bounds as bounds_operator
 from ..operators.values import values
 
@@ -88,8 +88,8 @@ def fake_quantize(
 ) -> Tensor:
     """Quantizes and dequantizes: ``s * (q - z)``, block by block.
 
-    Rounding has no gradient, and none is recorded. While operations are
-    :func:`recorded`, ``out`` is left alone and the result a new tensor.
+    Rounding has no gradient, and none is recorded. Where a layer is computed
+    :func:`without_values`, ``out`` is left alone, the result a new tensor.
 
     Args:
         x (Tensor): Values, (N, K).
@@ -108,8 +108,8 @@ def fake_quantize(
     """
     low, high = -zero_point, max_code(bits) - zero_point
     step = scale if multiple is None else multiple
-    if recorded():
-        return torch.clamp(torch.round(x / scale), low, high) * step
+    if without_values(x):
+        return torch.div(x, scale).round_().clamp_(low, high).mul_(step)
     if out is None:
         out = torch.empty_like(x)
     elif out.shape != x.shape:
@@ -127,7 +127,7 @@ def column_bounds(x: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         tuple[Tensor, Tensor]: Minima and maxima, (C,) or (I, C).
     """
-    if recorded():
+    if without_values(x):
         return x.amin(-2), x.amax(-2)
     lower, upper = bounds_operator(x.detach())
     return lower, upper

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..kernels import recorded
+from ..kernels import without_values
 from ..operators.weight_values import weight_values
 from .uniform import fake_quantize, qparams, quantize
 
@@ -104,7 +104,7 @@ def dequantize_weight(
     Returns:
         Tensor: (D, K), dtype of ``zero_point``.
     """
-    if recorded():
+    if without_values(codes):
         rows = codes - zero_point
         return rows if scale is None else rows * scale
     if out is None:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...kernels import recorded
+from ...kernels import without_values
 from ...kernels.memory import empty
 from ...methods import METHODS, input_quantizer
 from ...quantizers import ActivationQuantizer, fake_quantize
@@ -80,9 +80,9 @@ class QuantLinear(QuantWeightModule):
             return False  # torch says what is wrong
         if quantizer.form != 'grouped':
             return super().on_grid(x)
-        # with a step a group that pays on a CPU only, or in one operator
-        on_cpu = x.is_cpu and x.dtype is torch.float32
-        return self.grid_possible(x) and (on_cpu or recorded())
+        # kernels, or operators of torch for images of one size together
+        single = x.dtype is torch.float32
+        return self.grid_possible(x) and (single or without_values(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """(R, ..., C) to (R, ..., D)."""
@@ -109,7 +109,7 @@ class QuantLinear(QuantWeightModule):
         if self.input_quantizer.form == 'grouped':
             return self.in_batches(x, self._step_a_group)
         weight, scale = self.grid_weight().T, self.grid_scale()
-        if recorded():
+        if without_values(x):
             multiply = partial(self._common_step_in_graph, weight, scale)
             return self.in_batches(x, multiply)
         return self.each_image(x, partial(self._common_step, weight, scale))
@@ -254,8 +254,12 @@ class QuantLinear(QuantWeightModule):
         if quantizer.observer is None and not quantizer.ready:
             return x
         layout, x = self._images(x)
-        if recorded():
-            images = [quantizer(*image) for image in layout.split(x)]
+        if without_values(x) and quantizer.observer is None and x.numel():
+            images = [
+                quantizer(*image)
+                for batch in layout.batches(x)
+                for image in zip(*batch, strict=True)
+            ]
             return self._layers_back(layout, torch.cat(images).view_as(x))
         out = x if quantizer.observer is not None else memory(x)
         for (values, counted), (target, _) in zip(
