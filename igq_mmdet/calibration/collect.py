@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..errors import CalibrationError
 from ..modes import in_ordinary_modes
 from ..modules.base import QuantModule, Workload
-from ..modules.swap import quantized_layers
+from ..modules.swap import named_quantizers, quantized_layers
 from ..modules.weight_module import QuantWeightModule
 from ..observers import Observer
 from .silence import message, reasons
@@ -53,6 +53,16 @@ class Statistics:
             work.merge(other.workloads[name])
         self.images += other.images
         self.silence |= other.silence
+
+    def workload_per_image(self, name: str) -> Workload:
+        """What a layer does for one image, on average.
+
+        Args:
+            name (str): Of the layer.
+        """
+        work = self.workloads[name]
+        sizes = {key: size / self.images for key, size in work.sizes.items()}
+        return Workload(work.calls, sizes)
 
     def require(self) -> None:
         """Refuses statistics that leave something without data.
@@ -168,8 +178,7 @@ def _kinds(models: Iterable[nn.Module]) -> dict[str, dict[Any, None]]:
     needed: dict[str, dict[Any, None]] = {}
     for model in models:
         for name, layer in quantized_layers(model).items():
-            for key, quantizer in layer.quantizers().items():
-                full = f'{name}.{key}'.lstrip('.')
+            for full, quantizer in named_quantizers(name, layer).items():
                 needed.setdefault(full, {})[quantizer.observes] = None
     return needed
 
@@ -192,8 +201,7 @@ def _observing(
             layer.observing, layer.workload = True, Workload()
             if isinstance(layer, QuantWeightModule):
                 layer.weight_reader = ''
-            for key, quantizer in layer.quantizers().items():
-                full = f'{name}.{key}'.lstrip('.')
+            for full, quantizer in named_quantizers(name, layer).items():
                 quantizer.observer = _Several(observers[full].values())
         yield
     finally:

@@ -4,9 +4,8 @@ from torch import nn
 
 from ..methods import METHODS
 from ..modes import in_ordinary_modes
-from ..modules.base import Workload
 from ..modules.norm_pairs import norm_pairs
-from ..modules.swap import quantized_layers
+from ..modules.swap import named_quantizers, quantized_layers
 from ..modules.weight_module import QuantWeightModule
 from ..spec import QuantSpec
 from .collect import Statistics
@@ -26,10 +25,10 @@ def fit(model: nn.Module, statistics: Statistics) -> None:
         CalibrationError: A quantizer saw no data; names it.
     """
     spec: QuantSpec = model.igq_spec  # type: ignore[assignment]
+    layers = quantized_layers(model)
     found = []
-    for name, layer in quantized_layers(model).items():
-        for key, quantizer in layer.quantizers().items():
-            full = f'{name}.{key}'.lstrip('.')
+    for name, layer in layers.items():
+        for full, quantizer in named_quantizers(name, layer).items():
             observer = statistics.observers[full][quantizer.observes]
             bounds = quantizer.fit(observer, spec)
             found.append((name, layer, quantizer, bounds))
@@ -42,15 +41,8 @@ def fit(model: nn.Module, statistics: Statistics) -> None:
             method.fold(norm, layer, *bounds)
         else:
             quantizer.set_bounds(*bounds)
-    for name, layer in quantized_layers(model).items():
-        layer.workload = _per_image(
-            statistics.workloads[name], statistics.images
-        )
-
-
-def _per_image(workload: Workload, images: int) -> Workload:
-    sizes = {key: size / images for key, size in workload.sizes.items()}
-    return Workload(workload.calls, sizes)
+    for name, layer in layers.items():
+        layer.workload = statistics.workload_per_image(name)
 
 
 @in_ordinary_modes

@@ -1,6 +1,7 @@
 """Puts quantized layers in the place of float ones."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
@@ -79,4 +80,17 @@ def quantized_layers(model: nn.Module) -> dict[str, QuantModule]:
         name: module
         for name, module in model.named_modules()
         if isinstance(module, QuantModule)
+    }
+
+
+def named_quantizers(name: str, layer: QuantModule) -> dict[str, Any]:
+    """The activation quantizers of a layer by their names in the model.
+
+    Args:
+        name (str): Of the layer.
+        layer (QuantModule): One of :func:`quantized_layers`.
+    """
+    return {
+        f'{name}.{key}'.lstrip('.'): quantizer
+        for key, quantizer in layer.quantizers().items()
     }

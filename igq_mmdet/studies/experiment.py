@@ -15,7 +15,6 @@ from torch import nn
 from .. import checkpoints
 from ..allocation.allocation import Allocation
 from ..detection.calibration.agreement import AgreementHook
-from ..detection.calibration.calibration_forward import calibration_forward
 from ..detection.calibration.rank_calibration import RankCalibration
 from ..detection.checks.belongs_together import classes_of
 from ..detection.checks.metric_trial import try_metrics
@@ -33,7 +32,6 @@ from ..detection.models.float_checkpoint import load_float_checkpoint
 from ..detection.models.inner_detector import inner_detector
 from ..detection.plugin.progress_hook import ProgressHook
 from ..errors import DataError
-from ..inspection.coverage import traced_coverage
 from ..jobs.progress import Progress
 from ..jobs.ranks import on_main
 from ..methods import METHODS
@@ -44,6 +42,7 @@ from ..report.predictions import read_predictions
 from ..report.report_differences import report_differences
 from ..runtime import to_integer
 from ..spec import QuantSpec
+from .setting_coverage import SettingCoverage
 
 
 class Experiment:
@@ -96,7 +95,7 @@ class Experiment:
         self.calib_parallel = False
         self.kept: KeptRun | None = None
         self.sqnr = True
-        self._coverage: dict[Any, dict[str, Any]] = {}
+        self.coverage = SettingCoverage(self.runner.test_loop)
 
     @property
     def float_bytes(self) -> int:
@@ -341,21 +340,11 @@ class Experiment:
         if self.integer:
             reasons = model.igq_runtime.items()  # type: ignore[operator,union-attr]
             run['not_integer'] = {k: v for k, v in reasons if v is not None}
-        run['coverage'] = self._covered(qmodel, spec)
+        run['coverage'] = self.coverage.of(qmodel)
         if allocation is not None:
             run['allocation'] = dict(allocation)
         self.write()
         self.dashboards.publish(run, self.report.data['float'])
-
-    def _covered(self, qmodel: nn.Module, spec: QuantSpec) -> dict[str, Any]:
-        """Coverage on the first evaluation image; bits do not change it."""
-        key = (spec.part_names(), spec.include, spec.exclude, spec.method)
-        if key not in self._coverage:
-            loader = self.runner.test_loop.dataloader
-            batch = loader.collate_fn([loader.dataset[0]])
-            found = traced_coverage(qmodel, [batch], calibration_forward)
-            self._coverage[key] = found.to_dict()
-        return self._coverage[key]
 
     def _bar(
         self, batches: Any, desc: str = 'calibration', unit: str = 'image'
