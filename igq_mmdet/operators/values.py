@@ -49,7 +49,12 @@ def _in_c(kernels: Library, x: Tensor, *args: Tensor) -> None:
     if share_partly(x, out):
         raise ValueError('out and x overlap; use x itself or another tensor')
     count = how[0].numel()
-    own = [part.reshape(-1).expand(count).contiguous() for part in how]
+    own = [
+        part
+        if part.numel() == count and part.is_contiguous()
+        else part.reshape(-1).expand(count).contiguous()
+        for part in how
+    ]
     # one scale for all, one a column or one a row
     kind = 0 if count == 1 else 1 if how[0].shape == x.shape[1:] else 2
     kernels.call(

@@ -169,7 +169,9 @@ class SplitMultiheadAttention(nn.Module):
             k, v = self.k_proj(key), self.v_proj(value)
         # ONNX would fix the number of images in unflatten
         return [
-            x.reshape(*x.shape[:2], self.num_heads, -1).transpose(1, 2)
+            x.reshape(
+                *x.shape[:2], self.num_heads, x.shape[2] // self.num_heads
+            ).transpose(1, 2)
             for x in (q, k, v)
         ]
 
