@@ -15,6 +15,16 @@ def _variant_class(mixin: Any, kind: Any) -> Any:
     return type(name, (mixin, kind), members)
 
 
+def _float_class(mixin: type, module: nn.Module) -> type:
+    """The class of a module; of a variant that is varied further, its own."""
+    kind = type(module)
+    if kind.__dict__.get('__reduce_ex__') is _reduce:
+        before, inner = kind.__bases__
+        if issubclass(mixin, before):
+            return inner
+    return kind
+
+
 def _empty(mixin: Any, kind: Any) -> Any:
     made = _variant_class(mixin, kind)
     return made.__new__(made)
@@ -37,12 +47,13 @@ def variant(mixin: type[Mixin], module: nn.Module) -> Mixin:
     Args:
         mixin (type): Its methods go before those of the float class, which
             they reach through ``super()``.
-        module (nn.Module): The float module.
+        module (nn.Module): The float module, or a variant of it with a
+            base of ``mixin``, which gives way.
 
     Returns:
         nn.Module: The variant.
     """
-    kinds: Any = (mixin, type(module))
+    kinds: Any = (mixin, _float_class(mixin, module))
     kind = _variant_class(*kinds)
     made = kind.__new__(kind)
     for key, value in module.__dict__.items():

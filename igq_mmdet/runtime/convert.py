@@ -8,6 +8,7 @@ from torch import nn
 from ..errors import SpecError
 from ..kernels.library import library
 from ..modes import in_ordinary_modes
+from ..modules.attention.fused_attention import QuantFusedAttention
 from ..modules.attention.shift_window_attention import QuantShiftWindowMSA
 from ..modules.base import QuantModule
 from ..modules.layers.conv import QuantConv2d
@@ -17,6 +18,7 @@ from ..modules.swap import quantized_layers, relink
 from ..modules.weight_module import QuantWeightModule
 from .conv import IntegerConv2d
 from .conv_transpose import IntegerConvTranspose2d
+from .fused_attention import IntegerFusedAttention
 from .linear import IntegerLinear
 from .window_attention import IntegerShiftWindowMSA
 
@@ -26,6 +28,8 @@ INTEGER: dict[type, Any] = {
     QuantConvTranspose2d: IntegerConvTranspose2d,
     QuantLinear: IntegerLinear,
 }
+# the same for variants of others' classes, by what they are varied with
+VARIANTS: dict[type, Any] = {QuantFusedAttention: IntegerFusedAttention}
 
 
 @in_ordinary_modes
@@ -56,7 +60,7 @@ def to_integer(model: nn.Module) -> nn.Module:
     for name, layer in quantized_layers(own).items():
         reasons[name] = _unsupported(name, layer)
         if reasons[name] is None:
-            integer = INTEGER[type(layer)].from_quantized(layer)
+            integer = _form(layer).from_quantized(layer)
             integer.train(layer.training)
             replaced[id(layer)] = integer
     for name, block in own.named_modules():
@@ -84,6 +88,12 @@ def _unsupported(name: str, layer: QuantModule) -> str | None:
             f'{name} is not calibrated; call igq.calibrate before '
             'igq.to_integer'
         )
-    if type(layer) not in INTEGER:
+    form = _form(layer)
+    if form is None:
         return f'{type(layer).__name__} has no integer form'
-    return INTEGER[type(layer)].supports(layer)
+    return form.supports(layer)
+
+
+def _form(layer: QuantModule) -> Any:
+    kind = type(layer)
+    return INTEGER.get(kind) or VARIANTS.get(kind.__bases__[0])

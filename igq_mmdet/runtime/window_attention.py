@@ -1,5 +1,6 @@
 """Windowed attention whose two products run on integer codes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -7,7 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..kernels import library, recorded
+from ..kernels.call import Library
 from ..kernels.guard import standard_only
+from ..modules.attention.attention import QuantProducts
 from ..modules.attention.shift_window_attention import (
     QuantShiftWindowMSA,
     WindowLayout,
@@ -40,25 +43,12 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
         attention = layer.w_msa
         if type(attention) is not QuantWindowMSA:
             return 'its products are in float'
-        if library() is None:
-            return 'there are no kernels for attention here'
-        rows = attention.softmax_quantizer
-        if rows.form is None:
-            return 'its softmax codes are not uniform'
-        if bool((rows.zero_point != 0).any()):
-            return 'its softmax codes have a zero point'
+        reason = refuses(attention, library())
+        if reason is not None:
+            return reason
         depth = attention.embed_dims // attention.num_heads
-        reach = [
-            q.largest_factor()
-            for q in (
-                attention.q_quantizer,
-                attention.k_quantizer,
-                attention.v_quantizer,
-            )
-        ]
-        length = layer.window_size**2
-        top = max_code(rows.bits)
-        if max(depth * reach[0] * reach[1], length * top * reach[2]) >= 2**31:
+        bits = attention.config.a_bits
+        if not fits(reach(attention), depth, layer.window_size**2, bits):
             return 'its sums could exceed 32 bits'
         return None
 
@@ -142,3 +132,50 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
         if mask is not None:
             mask = F.pad(mask, fill).contiguous()
         return bias, mask
+
+
+def refuses(attention: QuantProducts, kernels: Library | None) -> str | None:
+    """Why an attention cannot run on integers, or None if it can.
+
+    Args:
+        attention (QuantProducts): Calibrated.
+        kernels (Library, optional): What there is to compute with.
+    """
+    if kernels is None:
+        return 'there are no kernels for attention here'
+    rows: Any = attention.softmax_quantizer
+    if rows.form is None:
+        return 'its softmax codes are not uniform'
+    if bool((rows.zero_point != 0).any()):
+        return 'its softmax codes have a zero point'
+    return None
+
+
+def reach(attention: QuantProducts) -> list[int]:
+    """The largest integers that stand for Q, K and V.
+
+    Args:
+        attention (QuantProducts): Calibrated.
+    """
+    return [
+        quantizer.largest_factor()
+        for quantizer in (
+            attention.q_quantizer,
+            attention.k_quantizer,
+            attention.v_quantizer,
+        )
+    ]
+
+
+def fits(largest: Sequence[int], depth: int, length: int, bits: int) -> bool:
+    """Whether sums of both products stay within 32 bits.
+
+    Args:
+        largest (Sequence[int]): From :func:`reach`.
+        depth (int): Channels of a head.
+        length (int): Keys of a query.
+        bits (int): Width of softmax codes.
+    """
+    query, key, value = largest
+    sums = depth * query * key, length * max_code(bits) * value
+    return max(sums) < 2**31

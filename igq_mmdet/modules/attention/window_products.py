@@ -13,6 +13,7 @@ from ...kernels.memory import empty
 from ...methods import StaticQuantizer
 from ...operators.windows import window_outputs, window_values
 from ...quantizers import max_code, softmax_codes
+from .attention import QuantProducts
 from .window_attention import QuantWindowMSA
 
 BLOCK = 1 << 19  # values of the windows taken at a time
@@ -74,7 +75,7 @@ def attend_windows(
     return out
 
 
-def window_codes(attention: QuantWindowMSA) -> Tensor:
+def window_codes(attention: QuantProducts) -> Tensor:
     """How Q, K and V become codes: scale, -z, 2^b - 1 - z, (3, 3)."""
 
     def codes(quantizer: StaticQuantizer) -> Tensor:
