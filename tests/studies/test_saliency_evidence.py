@@ -73,6 +73,12 @@ def test_the_rest_of_the_page_stays(tmp_path):
     assert page.read_text() == 'nothing'
 
 
+def test_the_page_is_of_its_file():
+    """Nobody wrote into the table by hand."""
+    data = json.loads((ROOT / 'docs/data/saliency.json').read_text())
+    assert table(data) in (ROOT / 'docs/segmentation.md').read_text()
+
+
 @pytest.mark.slow
 def test_command_twice(tmp_path, monkeypatch, capfd):
     """On two images; the second time everything is there."""
