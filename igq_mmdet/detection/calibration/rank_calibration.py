@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from ...allocation.allocation import Allocation
 from ...calibration import Statistics, Team, freeze, quantize
 from ...calibration.collect import collect_share
 from ...calibration.rounding import Kept
+from ...jobs.progress import Progress
 from ...jobs.ranks import on_every, on_main
 from ...methods import ROUNDINGS
 from ...spec import QuantSpec
@@ -35,12 +36,14 @@ class RankCalibration(DetectorCalibration):
             The result is the same to the last bit, but for the order of
             sums in float64 where weights are rounded by what layers see.
             Defaults to False.
-        **options: Of :class:`DetectorCalibration`.
+        **options: Of :class:`DetectorCalibration`; a bar of rank 0 shows
+            how rounding goes if they name none.
     """
 
     def __init__(
         self, *args: Any, parallel: bool = False, **options: Any
     ) -> None:
+        options.setdefault('rounding_progress', _bar)
         super().__init__(*args, **options)
         self.parallel = parallel and is_distributed()
 
@@ -140,6 +143,11 @@ class RankCalibration(DetectorCalibration):
         return on_main(
             lambda: allocate_detector(self, spec, options, folder, progress)
         )
+
+
+def _bar(steps: Iterable[Any]) -> Any:
+    label, others = 'rounding weights', not is_main_process()
+    return Progress(steps, desc=label, unit='call', disable=others)
 
 
 def share(images: CalibrationSet, rank: int, ranks: int) -> CalibrationSet:

@@ -1,0 +1,65 @@
+"""Weights of detectors rounded by what their layers see."""
+
+import pytest
+import torch
+
+pytest.importorskip('mmdet')
+
+import igq_mmdet as igq
+from igq_mmdet.calibration.rounding import lone_layers
+from igq_mmdet.detection.calibration.calibration_forward import (
+    calibration_forward,
+)
+from igq_mmdet.detection.models.random_detector import (
+    random_batch,
+    random_detector,
+)
+from igq_mmdet.inspection.families import MMDET
+
+pytestmark = pytest.mark.slow
+
+# what is not a plain layer of a backbone: projections of attentions, queries,
+# heads of RoIs, transposed convolutions
+LAYERS = {
+    'DETR': ('decoder.layers.0*', 'bbox_head*'),
+    'Deformable DETR': ('encoder.layers.0*', 'decoder.layers.0*'),
+}
+# not those of box heads that have 12,544 inputs
+ROI = ('*upsample', '*fc_cls')
+
+
+def chosen(family):
+    found = LAYERS.get(family.name)
+    if found is None and 'rcnn' in family.model:
+        found = ROI
+    return found
+
+
+@pytest.mark.parametrize(
+    'family',
+    [family for family in MMDET if chosen(family)],
+    ids=lambda family: family.name,
+)
+def test_every_kind_of_layer(family):
+    detector = random_detector(
+        family.model, {**family.options, **family.smaller}
+    )
+    batch = random_batch(family.size, family.size + 32)
+    codes = {}
+    for weights in ('nearest', 'ridge+gptq'):
+        spec = igq.QuantSpec(groups=4, weights=weights, include=chosen(family))
+        qmodel = igq.quantize(detector, spec)
+        igq.calibrate(qmodel, [batch], calibration_forward)
+        calibration_forward(qmodel, batch)
+        codes[weights] = {
+            name: value
+            for name, value in qmodel.state_dict().items()
+            if name.endswith('weight_codes')
+        }
+    changed = [
+        not torch.equal(value, codes['nearest'][name])
+        for name, value in codes['ridge+gptq'].items()
+    ]
+    assert sum(changed) > len(changed) // 2
+    if chosen(family) == ROI:
+        assert 'roi_head.' in lone_layers(detector)
