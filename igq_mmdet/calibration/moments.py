@@ -90,6 +90,9 @@ class Moments:
         ):
             share, left, identity = self._estimate(hessian)
             near = (share + RIDGE) * identity.diagonal()
+            if not float(near.sum()) > 0:  # queries that begin as zeros
+                found.append(own)
+                continue
             right = cross.mul_(1 - share).add_(own * near)
             left.mul_(1 - share).diagonal().add_(near)
             found.append(torch.linalg.solve(left, right, left=False))

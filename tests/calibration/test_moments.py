@@ -105,6 +105,13 @@ def test_rows_that_do_not_fit_are_nobodys_pair(rand):
     assert not moments.paired and float(moments.rows) == 10
 
 
+def test_inputs_that_are_zero_leave_the_weight(rand):
+    moments, weight = Moments(1, 6, 4, True), rand(4, 6)
+    moments.update(torch.zeros(1, 9, 6), torch.zeros(9, 4))
+    assert torch.equal(moments.target(weight), weight)
+    assert torch.equal(moments.bias(weight), torch.zeros(4))
+
+
 def test_one_input(rand):
     moments = Moments(1, 1, 2, True)
     x, weight = rand(30, 1), rand(2, 1)

@@ -1,4 +1,4 @@
-"""Weights of detectors rounded by what their layers see."""
+"""Weights of transformer heads rounded by what their layers see."""
 
 import pytest
 import torch
@@ -6,7 +6,6 @@ import torch
 pytest.importorskip('mmdet')
 
 import igq_mmdet as igq
-from igq_mmdet.calibration.rounding import lone_layers
 from igq_mmdet.detection.calibration.calibration_forward import (
     calibration_forward,
 )
@@ -18,26 +17,16 @@ from igq_mmdet.inspection.families import MMDET
 
 pytestmark = pytest.mark.slow
 
-# what is not a plain layer of a backbone: projections of attentions, queries,
-# heads of RoIs, transposed convolutions
+# projections of attentions, and queries that begin as zeros
 LAYERS = {
     'DETR': ('decoder.layers.0*', 'bbox_head*'),
     'Deformable DETR': ('encoder.layers.0*', 'decoder.layers.0*'),
 }
-# not those of box heads that have 12,544 inputs
-ROI = ('*upsample', '*fc_cls')
-
-
-def chosen(family):
-    found = LAYERS.get(family.name)
-    if found is None and 'rcnn' in family.model:
-        found = ROI
-    return found
 
 
 @pytest.mark.parametrize(
     'family',
-    [family for family in MMDET if chosen(family)],
+    [family for family in MMDET if family.name in LAYERS],
     ids=lambda family: family.name,
 )
 def test_every_kind_of_layer(family):
@@ -47,7 +36,9 @@ def test_every_kind_of_layer(family):
     batch = random_batch(family.size, family.size + 32)
     codes = {}
     for weights in ('nearest', 'ridge+gptq'):
-        spec = igq.QuantSpec(groups=4, weights=weights, include=chosen(family))
+        spec = igq.QuantSpec(
+            groups=4, weights=weights, include=LAYERS[family.name]
+        )
         qmodel = igq.quantize(detector, spec)
         igq.calibrate(qmodel, [batch], calibration_forward)
         calibration_forward(qmodel, batch)
@@ -61,5 +52,3 @@ def test_every_kind_of_layer(family):
         for name, value in codes['ridge+gptq'].items()
     ]
     assert sum(changed) > len(changed) // 2
-    if chosen(family) == ROI:
-        assert 'roi_head.' in lone_layers(detector)
