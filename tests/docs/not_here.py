@@ -38,6 +38,17 @@ ELSEWHERE = {
     ),
     '.venv/bin/python demo/train_nuclei.py --work-dir '
     'work_dirs/nuclei_train': 'tests/demo/test_nuclei.py',
+    '.venv/bin/python tools/ptq_coco.py '
+    'configs/nuclei/mask-rcnn_swin-mini_nuclei.py': (
+        'tests/tools/test_nuclei.py'
+    ),
+    'python tools/run_results.py --pieces rounding': (
+        'tests/tools/test_run_results.py'
+    ),
+    'python tools/ptq_coco.py configs/nuclei/mask-rcnn_swin-mini_nuclei.py '
+    '--compare igq:12 --w-bits 4 --a-bits 4 --preset best': (
+        'tests/tools/test_ptq_coco.py'
+    ),
     'python tools/ptq_coco.py configs/nuclei/mask-rcnn_swin-mini_nuclei.py '
     '--calib-images 8 --compare layerwise,igq:8,igq:12,upper_bound '
     '--work-dir work_dirs/nuclei': 'tests/tools/test_nuclei.py',
