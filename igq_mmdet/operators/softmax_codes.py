@@ -89,7 +89,11 @@ def library_steps(
         Tensor: The step of each row, (...).
     """
     probability = _add(scores, factor, terms).softmax(-1)
-    steps = step[torch.bucketize(probability.amax(-1), edges)]
+    peaks = probability.amax(-1)
+    if len(edges):
+        steps = step[torch.bucketize(peaks, edges)]
+    else:  # OpenVINO takes an empty list for a number
+        steps = step.expand_as(peaks).clone()
     scores.copy_((probability / steps[..., None]).clamp(max=top).round())
     return steps
 
