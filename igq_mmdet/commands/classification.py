@@ -34,11 +34,9 @@ def add_options(parser: argparse.ArgumentParser, compare: str | None) -> None:
     parser.add_argument('--groups', type=int, default=12, help='default 12')
     parser.add_argument('--method', default='igq', help='default igq')
     parser.add_argument(
-        '--weights',
         '--rounding',
-        dest='rounding',
         default='nearest',
-        help='how they are rounded: nearest (default), gptq or ridge+gptq',
+        help='of weights: nearest (default), gptq or ridge+gptq',
     )
     parser.add_argument(
         '--ranges',
