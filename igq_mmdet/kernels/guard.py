@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 # a subclass may mean something else by its values, or have none
-PLAIN = (Tensor, nn.Parameter)
+MEMORY = (Tensor, nn.Parameter)
 
 
 def recorded() -> bool:
@@ -66,12 +66,22 @@ def readable(x: Tensor) -> bool:
         x (Tensor): Of any class, device, layout and dtype.
     """
     return (
-        type(x) in PLAIN
+        type(x) in MEMORY
         and x.is_cpu
         and x.layout is torch.strided
         and not x.is_nested
         and not x.is_neg()
     )
+
+
+def plain(dtype: torch.dtype, *tensors: Tensor) -> bool:
+    """Whether tensors are contiguous and of one dtype.
+
+    Args:
+        dtype (torch.dtype): What C reads.
+        *tensors (Tensor): Any.
+    """
+    return all(x.dtype is dtype and x.is_contiguous() for x in tensors)
 
 
 def within_storage(x: Tensor) -> bool:

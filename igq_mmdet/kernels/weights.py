@@ -1,13 +1,21 @@
 """Weights as integer kernels read them, and back."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .call import address
+from .guard import plain
 from .structs import WeightsStruct
 
 PANEL = 32  # outputs of a tile, PANEL of csrc/linear.h
+# a weight in the schema of an operator, see WeightOperands
+WEIGHT = (
+    'Tensor codes, Tensor zero, Tensor factor, Tensor bias, int outputs, '
+    'bool wide'
+)
 
 
 def panels(codes: Tensor, size: int) -> Tensor:
@@ -65,58 +73,83 @@ def channels_of(laid_out: Tensor, rows: int) -> Tensor:
     return laid_out.transpose(1, 2).flatten(0, 1)[:rows, :-1]
 
 
-def distances(codes: Tensor, zero: Tensor) -> Tensor:
-    """``w - z_w``, float64, (D, K), whose products add up exactly.
-
-    Args:
-        codes (Tensor): int8, (D, K).
-        zero (Tensor): int32, (D,), modulo 2^32.
-    """
-    return codes.double() - zero.double()[:, None]
-
-
 def padded(x: Tensor) -> Tensor:
     """What belongs to outputs, as long as whole panels, (D,) to (D',)."""
     return F.pad(x, (0, -len(x) % PANEL)).contiguous()
 
 
-def fit_outputs(outputs: int, *tensors: Tensor) -> bool:
-    """Whether what belongs to outputs is as :func:`padded` makes it.
+class WeightOperands(NamedTuple):
+    """What operators take of a weight.
 
     Args:
-        outputs (int): D.
-        *tensors (Tensor): Contiguous, of the right dtype.
-    """
-    shape = (outputs + -outputs % PANEL,)
-    return all(x.shape == shape and x.is_contiguous() for x in tensors)
-
-
-def weights_struct(
-    laid_out: Tensor,
-    zero: Tensor,
-    factor: Tensor,
-    bias: Tensor,
-    inputs: int,
-    outputs: int,
-    wide: bool,
-) -> WeightsStruct:
-    """The C struct; the tensors must outlive it.
-
-    Args:
-        laid_out (Tensor): Codes in panels.
-        zero (Tensor): int32, :func:`padded`.
-        factor (Tensor): float32, :func:`padded`.
+        codes (Tensor): int8, laid out as the kernel reads them.
+        zero (Tensor): int32, modulo 2^32, :func:`padded`.
+        factor (Tensor): Of the sums, float32, :func:`padded`.
         bias (Tensor): float32, :func:`padded`.
-        inputs (int): K of one tap.
         outputs (int): D.
-        wide (bool): Whether two products can exceed 16 bits.
+        wide (bool): Whether two products of a byte and a code can exceed 16
+            bits.
     """
-    return WeightsStruct(
-        address(laid_out, torch.int8),
-        address(zero, torch.int32),
-        address(factor),
-        address(bias),
-        inputs,
-        outputs,
-        int(wide),
-    )
+
+    codes: Tensor
+    zero: Tensor
+    factor: Tensor
+    bias: Tensor
+    outputs: int
+    wide: bool
+
+    def fit(self, *panel: int) -> bool:
+        """Whether kernels take it.
+
+        Args:
+            *panel (int): Shape of the codes of one panel; how many rows are
+                in it is the second.
+        """
+        blocks = -(-self.outputs // panel[1])
+        shape = (self.outputs + -self.outputs % PANEL,)
+        return (
+            self.codes.shape == (blocks, *panel)
+            and plain(torch.int8, self.codes)
+            and plain(torch.int32, self.zero)
+            and plain(torch.float32, self.factor, self.bias)
+            and self.zero.shape == self.factor.shape == self.bias.shape
+            and self.bias.shape == shape
+        )
+
+    def struct(self, inputs: int) -> WeightsStruct:
+        """The C struct; the tensors must outlive it.
+
+        Args:
+            inputs (int): K of one tap.
+        """
+        return WeightsStruct(
+            address(self.codes, torch.int8),
+            address(self.zero, torch.int32),
+            address(self.factor),
+            address(self.bias),
+            inputs,
+            self.outputs,
+            int(self.wide),
+        )
+
+    def distances(self, rows: Tensor) -> Tensor:
+        """``w - z_w``, float64, (D, K), whose products add up exactly.
+
+        Args:
+            rows (Tensor): Codes, int8, (D, K).
+        """
+        return rows.double() - self.zero[: self.outputs, None].double()
+
+    def scaled(self, sums: Tensor, after: tuple[int, ...] = ()) -> Tensor:
+        """``sums * factor + bias``, float32.
+
+        Args:
+            sums (Tensor): (..., D, *after).
+            after (tuple[int, ...]): Ones, as many as dimensions follow D.
+                Defaults to none.
+        """
+        factor, bias = (
+            part[: self.outputs].view(-1, *after)
+            for part in (self.factor, self.bias)
+        )
+        return sums.float() * factor + bias

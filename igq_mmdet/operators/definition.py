@@ -1,6 +1,5 @@
 """How operators are defined: where each of their forms is to be taken."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,29 +7,54 @@ from torch import Tensor
 
 from ..errors import KernelError
 from ..kernels import library
+from ..kernels.call import Library
 from ..kernels.guard import readable
 
 NAMESPACE = 'igq'
 LIBRARY = torch.library.Library(NAMESPACE, 'DEF')
 
 
-def operator(
-    schema: str,
-    in_torch: Callable[..., Any],
-    in_c: Callable[..., Any],
-    fits: Callable[..., bool],
-    shapes: Callable[..., Any],
-) -> Any:
+class Operator:
+    """One call of an operator, made from its arguments in their order."""
+
+    def __init__(self, *args: Any) -> None:
+        raise NotImplementedError
+
+    def in_torch(self) -> Any:
+        """Computes it in torch's operations.
+
+        On every device, and where kernels cannot.
+        """
+        raise NotImplementedError
+
+    def fits(self) -> bool:
+        """Whether kernels compute with the arguments.
+
+        They can read the tensors; shapes, dtypes and layouts are asked.
+        """
+        raise NotImplementedError
+
+    def in_c(self, kernels: Library) -> Any:
+        """Computes it by kernels.
+
+        Args:
+            kernels (Library): For this machine.
+        """
+        raise NotImplementedError
+
+    def shapes(self) -> Any:
+        """Results of the right shape, without values.
+
+        None of an operator that writes where it is told.
+        """
+
+
+def operator(schema: str, kind: type[Operator]) -> Any:
     """Defines an operator.
 
     Args:
         schema (str): Name, arguments and results, as torch writes them.
-        in_torch (Callable): Computes it in torch's operations: on every
-            device, and where kernels cannot.
-        in_c (Callable): Takes a ``Library`` and the arguments.
-        fits (Callable): Whether kernels compute with arguments, whose
-            tensors they can read: shapes, dtypes and layouts.
-        shapes (Callable): Results of the right shape, without values.
+        kind (type[Operator]): Takes the arguments and computes.
 
     Returns:
         OpOverload: To be called.
@@ -39,30 +63,30 @@ def operator(
 
     def on_cpu(*args: Any) -> Any:
         refuse_gradients(name, args)
+        call = kind(*args)
         kernels = library()
         if (
             kernels is not None
             # addresses are given for memory that is there only
             and all(readable(x) for x in args if isinstance(x, Tensor))
-            and fits(*args)
+            and call.fits()
         ):
-            return in_c(kernels, *args)
-        return in_torch(*args)
+            return call.in_c(kernels)
+        return call.in_torch()
 
     def elsewhere(*args: Any) -> Any:
         refuse_gradients(name, args)
-        return in_torch(*args)
+        return kind(*args).in_torch()
+
+    def without_values(*args: Any) -> Any:
+        return kind(*args).shapes()
 
     LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
     LIBRARY.impl(name, on_cpu, 'CPU')
     LIBRARY.impl(name, elsewhere, 'CompositeExplicitAutograd')
     full = f'{NAMESPACE}::{name}'
-    torch.library.register_fake(full, shapes, lib=LIBRARY)
+    torch.library.register_fake(full, without_values, lib=LIBRARY)
     return getattr(getattr(torch.ops, NAMESPACE), name).default
-
-
-def nothing(*args: Any) -> None:
-    """The ``shapes`` of an operator that writes where it is told."""
 
 
 def refuse_gradients(name: str, args: tuple[Any, ...]) -> None:
@@ -82,13 +106,3 @@ def refuse_gradients(name: str, args: tuple[Any, ...]) -> None:
             f'{NAMESPACE}::{name} rounds and has no gradient; call it under '
             'torch.no_grad() or detach its arguments'
         )
-
-
-def plain(dtype: torch.dtype, *tensors: Tensor) -> bool:
-    """Whether tensors are contiguous and of one dtype.
-
-    Args:
-        dtype (torch.dtype): What C reads.
-        *tensors (Tensor): Any.
-    """
-    return all(x.dtype is dtype and x.is_contiguous() for x in tensors)

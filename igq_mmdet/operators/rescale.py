@@ -1,51 +1,62 @@
 """``igq::rescale``: from sums over integers to outputs of a layer."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from ..kernels.call import Library
-from .definition import nothing, operator, plain
+from ..kernels.guard import plain
+from .definition import Operator, operator
 
 
-def _in_torch(sums: Tensor, scale: Tensor, bias: Tensor, axis: int) -> None:
-    shape = (-1,) + (1,) * (-1 - axis)
-    sums.mul_(scale.view(shape)).add_(bias.view(shape))
+@dataclass
+class Rescale(Operator):
+    """``sums * scale + bias`` in place, product and sum rounded apart.
 
+    Args:
+        sums (Tensor): (..., D, ...).
+        scale (Tensor): (D,).
+        bias (Tensor): (D,).
+        axis (int): The dimension of D, counted from the end.
+    """
 
-def _fits(sums: Tensor, scale: Tensor, bias: Tensor, axis: int) -> bool:
-    each = (sums.shape[axis],)
-    return (
-        plain(torch.float32, sums)
-        and sums.numel() > 0
-        and all(
-            x.dtype is torch.float32 and x.shape == each for x in (scale, bias)
+    sums: Tensor
+    scale: Tensor
+    bias: Tensor
+    axis: int
+
+    def in_torch(self) -> None:
+        shape = (-1,) + (1,) * (-1 - self.axis)
+        self.sums.mul_(self.scale.view(shape)).add_(self.bias.view(shape))
+
+    def fits(self) -> bool:
+        each = (self.sums.shape[self.axis],)
+        return (
+            plain(torch.float32, self.sums)
+            and self.sums.numel() > 0
+            and all(
+                x.dtype is torch.float32 and x.shape == each
+                for x in (self.scale, self.bias)
+            )
         )
-    )
+
+    def in_c(self, kernels: Library) -> None:
+        sums, channels = self.sums, len(self.scale)
+        plane = sums.shape[sums.dim() + self.axis + 1 :].numel()
+        kernels.call(
+            'rescale',
+            sums,
+            sums.numel() // (channels * plane),
+            channels,
+            plane,
+            self.scale.contiguous(),
+            self.bias.contiguous(),
+            torch.get_num_threads(),
+        )
 
 
-def _in_c(
-    kernels: Library, sums: Tensor, scale: Tensor, bias: Tensor, axis: int
-) -> None:
-    channels = len(scale)
-    plane = sums.shape[sums.dim() + axis + 1 :].numel()
-    kernels.call(
-        'rescale',
-        sums,
-        sums.numel() // (channels * plane),
-        channels,
-        plane,
-        scale.contiguous(),
-        bias.contiguous(),
-        torch.get_num_threads(),
-    )
-
-
-# sums * scale + bias in place, product and sum rounded apart; the others
-# (D,), axis: the dimension of D, counted from the end
 rescale = operator(
     'rescale(Tensor(a!) sums, Tensor scale, Tensor bias, int axis) -> ()',
-    _in_torch,
-    _in_c,
-    _fits,
-    nothing,
+    Rescale,
 )

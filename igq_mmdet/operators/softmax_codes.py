@@ -6,14 +6,16 @@ code. Compiled kernels and :func:`same_steps` therefore do the same float
 operations in the same order.
 """
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..kernels.call import Library, address
-from ..kernels.guard import readable
+from ..kernels.guard import plain, readable
 from ..kernels.structs import RowsStruct
-from .definition import operator, plain
+from .definition import Operator, operator
 from .values import TILE
 
 LANES = 16  # of a vector of csrc/softmax.h: partial sums of a row
@@ -27,36 +29,6 @@ POLYNOMIAL = (
     1.6666665459e-1,
     5.0000001201e-1,
 )
-
-
-def _in_torch(
-    scores: Tensor,
-    factor: Tensor,
-    first: Tensor | None,
-    second: Tensor | None,
-    edges: Tensor,
-    step: Tensor,
-    top: int,
-) -> Tensor:
-    terms = [
-        None if term is None else term.expand_as(scores)
-        for term in (first, second)
-    ]
-    present = [term for term in terms if term is not None]
-    if not all(
-        readable(x) and x.dtype is torch.float32
-        for x in (scores, edges, step, *present)
-    ):
-        return library_steps(scores, factor, terms, edges, step, top)
-    steps = scores.new_empty(scores.shape[:-1])
-    rows = max(1, TILE // max(scores[:1].numel(), 1))
-    for start in range(0, len(scores), rows):
-        block = slice(start, start + rows)
-        parts = [t if t is None else t[block] for t in terms]
-        steps[block] = same_steps(
-            scores[block], factor, parts, edges, step, top
-        )
-    return steps
 
 
 def _add(scores: Tensor, factor: Tensor, terms: list[Tensor | None]) -> Tensor:
@@ -140,84 +112,106 @@ def exponential(x: Tensor) -> Tensor:
     return p.mul_(power.view(torch.float32)).masked_fill_(x < -87.0, 0.0)
 
 
-def _fits(
-    scores: Tensor,
-    factor: Tensor,
-    first: Tensor | None,
-    second: Tensor | None,
-    edges: Tensor,
-    step: Tensor,
-    top: int,
-) -> bool:
-    terms = [term for term in (first, second) if term is not None]
-    return (
-        scores.dim() in range(1, 6)
-        and scores.numel() > 0
-        and factor.numel() == 1
-        and step.dim() == 1
-        and edges.shape == (len(step) - 1,)
-        and plain(torch.float32, scores, edges, step)
-        and all(term.dtype is torch.float32 for term in (factor, *terms))
-    )
+@dataclass
+class SoftmaxCodes(Operator):
+    """Codes of ``softmax(scores * factor + first + second)``, in place.
 
+    What comes out is what a code of each row stands for, (...).
 
-def _in_c(
-    kernels: Library,
-    scores: Tensor,
-    factor: Tensor,
-    first: Tensor | None,
-    second: Tensor | None,
-    edges: Tensor,
-    step: Tensor,
-    top: int,
-) -> Tensor:
-    steps = scores.new_empty(scores.shape[:-1])
-    kept = []
-    for term in (first, second):
-        if term is not None:
-            term = term.expand_as(scores)
-            if term.stride(-1) != 1:
-                term = term.contiguous()
-        kept.append(term)
-    ahead = 5 - scores.dim()
-    strides = [
-        (0,) * 4 if term is None else (0,) * ahead + term.stride()[:-1]
-        for term in kept
-    ]
-    kernels.call(
-        'softmax_codes',
-        scores,
-        RowsStruct(
-            (1,) * ahead + tuple(scores.shape[:-1]),
-            scores.shape[-1],
-            sum(strides, ()),
-            tuple(
-                None if t is None else address(t, strided=True) for t in kept
+    Args:
+        scores (Tensor): (..., N).
+        factor (Tensor): (1,).
+        first (Tensor, optional): Broadcasts to ``scores``.
+        second (Tensor, optional): Likewise.
+        edges (Tensor): Between groups of rows, (G - 1,).
+        step (Tensor): Of the groups, (G,).
+        top (int): The largest code.
+    """
+
+    scores: Tensor
+    factor: Tensor
+    first: Tensor | None
+    second: Tensor | None
+    edges: Tensor
+    step: Tensor
+    top: int
+
+    def _terms(self) -> list[Tensor | None]:
+        """What is added, as large as the scores."""
+        return [
+            None if term is None else term.expand_as(self.scores)
+            for term in (self.first, self.second)
+        ]
+
+    def in_torch(self) -> Tensor:
+        scores, factor, terms = self.scores, self.factor, self._terms()
+        how = self.edges, self.step, self.top
+        present = [term for term in terms if term is not None]
+        if not all(
+            readable(x) and x.dtype is torch.float32
+            for x in (scores, self.edges, self.step, *present)
+        ):
+            return library_steps(scores, factor, terms, *how)
+        steps = self.shapes()
+        rows = max(1, TILE // max(scores[:1].numel(), 1))
+        for start in range(0, len(scores), rows):
+            block = slice(start, start + rows)
+            parts = [t if t is None else t[block] for t in terms]
+            steps[block] = same_steps(scores[block], factor, parts, *how)
+        return steps
+
+    def fits(self) -> bool:
+        terms = [x for x in (self.first, self.second) if x is not None]
+        return (
+            self.scores.dim() in range(1, 6)
+            and self.scores.numel() > 0
+            and self.factor.numel() == 1
+            and self.step.dim() == 1
+            and self.edges.shape == (len(self.step) - 1,)
+            and plain(torch.float32, self.scores, self.edges, self.step)
+            and all(x.dtype is torch.float32 for x in (self.factor, *terms))
+        )
+
+    def in_c(self, kernels: Library) -> Tensor:
+        scores = self.scores
+        steps = self.shapes()
+        terms = [
+            term if term is None or term.stride(-1) == 1 else term.contiguous()
+            for term in self._terms()
+        ]
+        ahead = 5 - scores.dim()
+        strides = [
+            (0,) * 4 if term is None else (0,) * ahead + term.stride()[:-1]
+            for term in terms
+        ]
+        kernels.call(
+            'softmax_codes',
+            scores,
+            RowsStruct(
+                (1,) * ahead + tuple(scores.shape[:-1]),
+                scores.shape[-1],
+                sum(strides, ()),
+                tuple(
+                    None if t is None else address(t, strided=True)
+                    for t in terms
+                ),
+                address(self.edges),
+                address(self.step),
+                len(self.step),
+                self.factor.item(),
+                self.top,
             ),
-            address(edges),
-            address(step),
-            len(step),
-            factor.item(),
-            top,
-        ),
-        steps,
-        torch.get_num_threads(),
-    )
-    return steps
+            steps,
+            torch.get_num_threads(),
+        )
+        return steps
+
+    def shapes(self) -> Tensor:
+        return self.scores.new_empty(self.scores.shape[:-1])
 
 
-def _shapes(scores: Tensor, *args: object) -> Tensor:
-    return scores.new_empty(scores.shape[:-1])
-
-
-# codes of softmax(scores * factor + first + second), in place; returns what
-# a code of each row stands for: scores (..., N), factor (1,), terms that
-# broadcast to scores, edges (G - 1,), step (G,), top: the largest code
 softmax_codes = operator(
     'softmax_codes(Tensor(a!) scores, Tensor factor, Tensor? first, '
     'Tensor? second, Tensor edges, Tensor step, int top) -> Tensor steps',
-    _in_torch,
-    _in_c,
-    _fits,
-    _shapes,
+    SoftmaxCodes,
 )

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from ..modules.layers.conv import QuantConv2d
+from ..operators.conv import Geometry
 from ..quantizers import max_code
-from .conv_product import ConvProduct, Geometry
+from .conv_product import ConvProduct
 from .integer_form import IntegerForm
 from .weights import IntegerWeight
 

@@ -1,7 +1,5 @@
 """The product of a convolution of codes."""
 
-from dataclasses import astuple, dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,28 +7,9 @@ from torch import Tensor
 from ..kernels import library
 from ..kernels.weights import PANEL, panels
 from ..methods import StaticQuantizer
-from ..operators.conv import conv
+from ..operators.conv import Geometry, conv
 from ..quantizers import max_code
 from .weights import IntegerWeight, PackedWeight
-
-Pair = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Which values a convolution multiplies, (vertical, horizontal) each.
-
-    Args:
-        kernel (Pair): Taps. Defaults to (1, 1).
-        stride (Pair): Between outputs. Defaults to (1, 1).
-        padding (Pair): Zeros on either side. Defaults to (0, 0).
-        dilation (Pair): Between taps. Defaults to (1, 1).
-    """
-
-    kernel: Pair = (1, 1)
-    stride: Pair = (1, 1)
-    padding: Pair = (0, 0)
-    dilation: Pair = (1, 1)
 
 
 class ConvProduct(PackedWeight):
@@ -57,7 +36,7 @@ class ConvProduct(PackedWeight):
         kernels = library()
         size = PANEL if kernels is None else kernels.conv_panel
         super().__init__(weight, panels(rows, size), quantizer.scale)
-        self.geometry = [list(pair) for pair in astuple(geometry)]
+        self.geometry = geometry
         low = -quantizer.zero_point
         high = low + max_code(quantizer.bits)
         how = (quantizer.scale, low, high, torch.ones_like(low))

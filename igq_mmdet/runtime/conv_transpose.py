@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from ..modules.layers.conv_transpose import QuantConvTranspose2d
-from .conv_product import ConvProduct, Geometry
+from ..operators.conv import Geometry
+from .conv_product import ConvProduct
 from .integer_form import IntegerForm
 from .weights import IntegerWeight
 

@@ -1,12 +1,11 @@
 """Weights in the form the integer operators take."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..kernels.weights import padded
+from ..kernels.weights import WeightOperands, padded
 
 
 @dataclass
@@ -108,9 +107,9 @@ class PackedWeight(nn.Module):
         ):
             self.register_buffer(name, values, persistent=False)
 
-    def operands(self) -> tuple[Any, ...]:
-        """Arguments of operators, from the codes on."""
-        return (
+    def operands(self) -> WeightOperands:
+        """What operators take."""
+        return WeightOperands(
             self.codes,
             self.zero,
             self.factor,
