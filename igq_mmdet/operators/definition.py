@@ -78,14 +78,14 @@ def operator(schema: str, kind: type[Operator]) -> Any:
         refuse_gradients(name, args)
         return kind(*args).in_torch()
 
-    def without_values(*args: Any) -> Any:
+    def fake(*args: Any) -> Any:
         return kind(*args).shapes()
 
     LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
     LIBRARY.impl(name, on_cpu, 'CPU')
     LIBRARY.impl(name, elsewhere, 'CompositeExplicitAutograd')
     full = f'{NAMESPACE}::{name}'
-    torch.library.register_fake(full, without_values, lib=LIBRARY)
+    torch.library.register_fake(full, fake, lib=LIBRARY)
     return getattr(getattr(torch.ops, NAMESPACE), name).default
 
 

@@ -141,7 +141,7 @@ class WindowOutputs(Operator):
     def in_torch(self) -> None:
         sums, gather, out = self.sums, self.gather, self.out
         _, length, depth = sums.shape
-        steps = self.steps.view(sums.shape[:2]) * self.scale
+        steps = self.steps.reshape(sums.shape[:2]) * self.scale
         tokens = sums * steps[..., None]
         tokens = tokens.view(-1, out.shape[1] // depth, length, depth)
         tokens = tokens.transpose(1, 2).reshape(len(gather), -1)

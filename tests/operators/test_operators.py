@@ -71,6 +71,19 @@ def test_kernels_give_what_torch_gives(monkeypatch, isa):
             assert torch.equal(one, other), name
 
 
+@pytest.mark.parametrize('name, number', CASES)
+def test_any_layout(name, number):
+    args = arguments(name, number)
+    wanted = results(name, args)
+    for i, x in enumerate(args):
+        if not isinstance(x, Tensor) or x.dim() < 2:
+            continue
+        turned = x.transpose(0, -1).contiguous().transpose(0, -1)
+        found = results(name, [*args[:i], turned, *args[i + 1 :]])
+        for one, other in zip(found, wanted, strict=True):
+            assert torch.equal(one, other), i
+
+
 def test_every_kernel_is_an_operator():
     # bytes alone are for tests
     assert set(GRID) == set(ARGUMENTS) - {'codes'}
