@@ -64,11 +64,11 @@ class Moments:
         That of few rows is drawn towards a multiple of the identity: with
         fewer rows than channels nothing is known of most directions.
         """
-        parts = []
-        for own in self.hessian:
-            share, mean, identity = self._estimate(own)
-            parts.append(mean.mul_(1 - share).add_(identity, alpha=share))
-        return torch.stack(parts)
+        found = self.hessian / self.rows
+        for own, total in zip(found, self.hessian, strict=True):
+            share, level = self._estimate(total)
+            own.mul_(1 - share).diagonal().add_(share * level)
+        return found
 
     def target(self, weight: Tensor) -> Tensor:
         """The weight that best turns these inputs into float outputs.
@@ -88,13 +88,14 @@ class Moments:
             self.cross / self.rows,
             strict=True,
         ):
-            share, left, identity = self._estimate(hessian)
-            near = (share + RIDGE) * identity.diagonal()
-            if not float(near.sum()) > 0:  # queries that begin as zeros
+            share, level = self._estimate(hessian)
+            near = (share + RIDGE) * level
+            if not near > 0:  # queries that begin as zeros
                 found.append(own)
                 continue
-            right = cross.mul_(1 - share).add_(own * near)
-            left.mul_(1 - share).diagonal().add_(near)
+            right = cross.mul_(1 - share).add_(own, alpha=near)
+            left = hessian * ((1 - share) / float(self.rows))
+            left.diagonal().add_(near)
             found.append(torch.linalg.solve(left, right, left=False))
         return torch.cat(found).float()
 
@@ -115,23 +116,22 @@ class Moments:
         left *= torch.tensor(trusted, dtype=torch.float64)[:, None]
         return (left / self.rows).flatten().float()
 
-    def _estimate(self, total: Tensor) -> tuple[float, Tensor, Tensor]:
+    def _estimate(self, total: Tensor) -> tuple[float, float]:
         """How much to trust a sum of few rows.
 
         Args:
             total (Tensor): Sum of ``x x^T``, (K, K).
 
         Returns:
-            tuple[float, Tensor, Tensor]: The share of the identity, by
-            oracle approximating shrinkage (Chen et al. 2010), the mean of
-            ``x x^T`` and the identity with the same trace, float64.
+            tuple[float, float]: The share of the identity, by oracle
+            approximating shrinkage (Chen et al. 2010), and what the identity
+            is multiplied by to have the trace of the mean of ``x x^T``.
         """
-        mean = total / self.rows
-        size, rows = len(mean), float(self.rows)
-        trace, square = float(mean.trace()), float(mean.square().sum())
+        size, rows = len(total), float(self.rows)
+        trace = float(total.trace()) / rows
+        square = (float(torch.linalg.matrix_norm(total)) / rows) ** 2
         spread = (rows + 1 - 2 / size) * (square - trace**2 / size)
         share = 1.0
         if spread > 0:
             share = min(1.0, ((1 - 2 / size) * square + trace**2) / spread)
-        identity = torch.eye(size, dtype=torch.float64) * (trace / size)
-        return share, mean, identity
+        return share, trace / size

@@ -7,9 +7,8 @@ sums is ever held of more than one image.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -17,34 +16,12 @@ from torch import Tensor, nn
 
 from ..methods import ROUNDINGS
 from ..modes import in_ordinary_modes
-from ..modules.swap import quantized_layers
 from ..modules.weight_module import QuantWeightModule
 from .collect import Forward, call
 from .moments import Moments
-
-
-@dataclass(frozen=True)
-class Wave:
-    """Layers whose inputs are collected together.
-
-    Args:
-        layers (tuple[str, ...]): Their names.
-        stop (tuple[str, int], optional): The call of a layer, by name and
-            number, before which all of them are done; None where the model
-            runs to its end.
-        calls (int): How many calls of layers that takes.
-    """
-
-    layers: tuple[str, ...]
-    stop: tuple[str, int] | None
-    calls: int
-
+from .waves import Wave, plan_waves, run_wave, weighted_layers
 
 PARTS = ('codes', 'scale', 'zero_point')  # of :func:`round_layer`
-
-
-class _Done(Exception):
-    """All layers of a wave have been called."""
 
 
 class Kept(Protocol):
@@ -101,20 +78,31 @@ def round_weights(
             Defaults to this process alone.
     """
     team = team or Team()
-    layers = {
+    layers = weighted_layers(model)
+    todo = {
         name: layer
-        for name, layer in weighted_layers(model).items()
+        for name, layer in layers.items()
         if ROUNDINGS[layer.config.weights].needs_hessian and not layer.frozen
     }
     training = model.training
     model.eval(), twin.eval()
     own = batches[team.rank :: team.ranks]
     try:
-        waves = team.main(lambda: plan_waves(model, layers, batches, forward))
+        waves = team.main(lambda: plan_waves(model, todo, batches, forward))
         total = len(own) * sum(wave.calls for wave in waves)
         with closing(_steps(progress, total)) as steps:
+            passes = _Passes(
+                model,
+                twin,
+                layers,
+                weighted_layers(twin),
+                lone_layers(model),
+                own,
+                forward,
+                steps,
+            )
             for wave in waves:
-                _round_wave(wave, model, twin, own, forward, steps, kept, team)
+                _round_wave(wave, passes, kept, team)
             next(steps, None)
     finally:
         model.train(training)
@@ -132,32 +120,76 @@ def _steps(progress: Callable[..., Any], total: int) -> Generator[int]:
     yield from progress(range(total))
 
 
+@dataclass(frozen=True)
+class _Passes:
+    """What every wave goes through again.
+
+    Args:
+        model (nn.Module): Quantized.
+        twin (nn.Module): The same that computes as float.
+        layers (dict[str, QuantWeightModule]): Those of the model.
+        twins (dict[str, QuantWeightModule]): Those of the twin.
+        lone (tuple[str, ...]): From :func:`lone_layers`.
+        batches (Sequence): The images of this process.
+        forward (Callable): How to run either.
+        steps (Iterator): One a call of a layer, for the progress bar.
+    """
+
+    model: nn.Module
+    twin: nn.Module
+    layers: dict[str, QuantWeightModule]
+    twins: dict[str, QuantWeightModule]
+    lone: tuple[str, ...]
+    batches: Sequence[Any]
+    forward: Forward
+    steps: Iterator[int]
+
+    def moments(self, wave: Wave) -> dict[str, Moments]:
+        """What the layers of a wave see of all images."""
+        found = {}
+        for name in wave.layers:
+            layer = self.layers[name]
+            fits = ROUNDINGS[layer.config.weights].fits_outputs
+            paired = fits and not name.startswith(self.lone)
+            outputs, inputs = layer.rows().shape
+            groups = getattr(layer, 'groups', 1)
+            found[name] = Moments(groups, inputs, outputs, paired)
+        for batch in self.batches:
+            self._see(wave, batch, found)
+            self.skip(wave.calls)
+        return found
+
+    def skip(self, calls: int) -> None:
+        """Moves the progress bar."""
+        for _ in range(calls):
+            next(self.steps, None)
+
+    def _see(
+        self, wave: Wave, batch: Any, moments: dict[str, Moments]
+    ) -> None:
+        outputs: dict[str, list[Tensor]] = {name: [] for name in wave.layers}
+
+        def keep(name: str, layer: Any, x: Tensor, y: Tensor) -> None:
+            made = layer.made(y)
+            bias = self.layers[name].bias
+            outputs[name].append(made if bias is None else made - bias)
+
+        def add(name: str, layer: Any, x: Tensor, y: Tensor) -> None:
+            float_rows = outputs[name].pop(0) if outputs[name] else None
+            moments[name].update(layer.seen(x), float_rows)
+
+        run = self.forward
+        if any(own.paired for own in moments.values()):
+            run_wave(wave, self.twin, self.twins, batch, run, keep)
+        run_wave(wave, self.model, self.layers, batch, run, add)
+
+
 def _round_wave(
-    wave: Wave,
-    model: nn.Module,
-    twin: nn.Module,
-    batches: Sequence[Any],
-    forward: Forward,
-    steps: Iterator[int],
-    kept: Kept | None,
-    team: Team,
+    wave: Wave, passes: _Passes, kept: Kept | None, team: Team
 ) -> None:
     """Rounds the layers of a wave, or finds them rounded."""
-    layers = weighted_layers(model)
-    alone = lone_layers(model)
+    layers = passes.layers
     key = wave.layers[0]
-
-    def collect() -> dict[str, Moments]:
-        moments = {}
-        for name in wave.layers:
-            layer = layers[name]
-            fits = ROUNDINGS[layer.config.weights].fits_outputs
-            moments[name] = _empty(layer, fits and not name.startswith(alone))
-        for batch in batches:
-            _collect(wave, model, twin, batch, forward, moments)
-            for _ in range(wave.calls):
-                next(steps, None)
-        return moments
 
     def round_all() -> dict[str, Tensor]:
         made: dict[str, Tensor] = {}
@@ -173,22 +205,12 @@ def _round_wave(
 
     found = team.main(lambda: None if kept is None else kept.get(key))
     if found is None:
-        parts = team.every(collect)
+        parts = team.every(lambda: passes.moments(wave))
         found = team.main(round_all)
     else:
-        for _ in range(wave.calls * len(batches)):
-            next(steps, None)
+        passes.skip(wave.calls * len(passes.batches))
     for name in wave.layers:
         _adopt(layers[name], found, f'{name}.')
-
-
-def weighted_layers(model: nn.Module) -> dict[str, QuantWeightModule]:
-    """The layers of a model that have a weight to round, by name."""
-    return {
-        name: layer
-        for name, layer in quantized_layers(model).items()
-        if isinstance(layer, QuantWeightModule)
-    }
 
 
 def lone_layers(model: nn.Module) -> tuple[str, ...]:
@@ -208,37 +230,6 @@ def lone_layers(model: nn.Module) -> tuple[str, ...]:
         if getattr(module, 'as_two_stage', False):
             found += [f'{inside}decoder.', f'{inside}bbox_head.']
     return tuple(found)
-
-
-def plan_waves(
-    model: nn.Module,
-    layers: dict[str, QuantWeightModule],
-    batches: Sequence[Any],
-    forward: Forward,
-) -> list[Wave]:
-    """Puts layers in the order in which a model calls them.
-
-    Args:
-        model (nn.Module): Runs on the first batch.
-        layers (dict[str, QuantWeightModule]): What is to be rounded.
-        batches (Sequence): At least one.
-        forward (Callable): How to run the model.
-    """
-    calls: list[str] = []
-    with _hooked(layers, before=lambda name, _: calls.append(name)):
-        with torch.no_grad():
-            forward(model, batches[0])
-    waves = []
-    for name in dict.fromkeys(calls):
-        last = len(calls) - calls[::-1].index(name)
-        stop = None
-        if last < len(calls):
-            stop = calls[last], calls[: last + 1].count(calls[last])
-        waves.append(Wave((name,), stop, last))
-    rest = tuple(name for name in layers if name not in calls)
-    if rest:
-        waves.append(Wave(rest, None, len(calls)))
-    return waves
 
 
 @torch.no_grad()
@@ -280,92 +271,3 @@ def _adopt(
     bias = found.get(f'{prefix}bias')
     if bias is not None:
         layer.bias = nn.Parameter(bias.to(device), requires_grad=False)
-
-
-def _empty(layer: QuantWeightModule, paired: bool) -> Moments:
-    outputs, inputs = layer.rows().shape
-    return Moments(getattr(layer, 'groups', 1), inputs, outputs, paired)
-
-
-def _collect(
-    wave: Wave,
-    model: nn.Module,
-    twin: nn.Module,
-    batch: Any,
-    forward: Forward,
-    moments: dict[str, Moments],
-) -> None:
-    """Adds what the layers of a wave see of one batch."""
-    outputs: dict[str, list[Tensor]] = {name: [] for name in wave.layers}
-    layers = weighted_layers(model)
-
-    def keep(name: str, layer: Any, x: Tensor, y: Tensor) -> None:
-        made = layer.made(y)
-        bias = layers[name].bias
-        outputs[name].append(made if bias is None else made - bias)
-
-    def add(name: str, layer: Any, x: Tensor, y: Tensor) -> None:
-        float_rows = outputs[name].pop(0) if outputs[name] else None
-        moments[name].update(layer.seen(x), float_rows)
-
-    with torch.no_grad():
-        if any(own.paired for own in moments.values()):
-            _run(wave, twin, batch, forward, keep)
-        _run(wave, model, batch, forward, add)
-
-
-def _run(
-    wave: Wave,
-    model: nn.Module,
-    batch: Any,
-    forward: Forward,
-    after: Callable[[str, Any, Tensor, Tensor], None],
-) -> None:
-    """Runs a model until the layers of a wave are done."""
-    layers = weighted_layers(model)
-    left = 0 if wave.stop is None else wave.stop[1]
-
-    def before(name: str, layer: Any) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise _Done
-
-    watched = {} if wave.stop is None else {wave.stop[0]: layers[wave.stop[0]]}
-    own = {name: layers[name] for name in wave.layers}
-    with _hooked(watched, before=before), _hooked(own, after=after):
-        try:
-            forward(model, batch)
-        except _Done:
-            pass
-
-
-@contextmanager
-def _hooked(
-    layers: dict[str, QuantWeightModule],
-    before: Callable[[str, Any], None] | None = None,
-    after: Callable[[str, Any, Tensor, Tensor], None] | None = None,
-) -> Iterator[None]:
-    """Calls functions before and after layers, with their names."""
-
-    def ahead(name: str, layer: Any, args: Any) -> None:
-        assert before is not None
-        before(name, layer)
-
-    def behind(name: str, layer: Any, args: Any, output: Any) -> None:
-        assert after is not None
-        after(name, layer, args[0], output)
-
-    handles: list[Any] = []
-    for name, layer in layers.items():
-        if before is not None:
-            handles.append(
-                layer.register_forward_pre_hook(partial(ahead, name))
-            )
-        if after is not None:
-            handles.append(layer.register_forward_hook(partial(behind, name)))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -7,15 +7,11 @@ import torch
 from torch import nn
 
 import igq_mmdet as igq
-from igq_mmdet.calibration import (
-    fit,
-    freeze,
-    quantize,
-    round_weights,
-)
+from igq_mmdet.calibration import fit, freeze, quantize, round_weights
 from igq_mmdet.calibration.collect import call, collect
-from igq_mmdet.calibration.rounding import lone_layers, plan_waves
-from igq_mmdet.calibration.rounding import weighted_layers as weighted
+from igq_mmdet.calibration.rounding import lone_layers
+from igq_mmdet.calibration.waves import plan_waves
+from igq_mmdet.calibration.waves import weighted_layers as weighted
 from igq_mmdet.methods import ROUNDINGS
 from igq_mmdet.methods.gptq import DAMPING
 from igq_mmdet.quantizers import dequantize_weight
