@@ -1,6 +1,7 @@
 """What an exported file computes beside the model it was made of."""
 
 import importlib.util
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ class Difference:
 
     Args:
         runtime (str): Its name.
-        largest (float): The largest difference, of the largest value.
+        largest (float): The largest difference, of the largest value;
+            infinite where NaN came out.
         share (float): Of values that differ by more than ``APART`` of it.
     """
 
@@ -45,7 +47,7 @@ def check(
 
     Raises:
         MissingDependencyError: Neither is installed.
-        ExportError: One does not take the file.
+        ExportError: One does not take the file, or gives other shapes.
     """
     found = {
         name: load
@@ -74,7 +76,16 @@ def _difference(
     largest, apart, count = 0.0, 0, 0
     for one, other in zip(found, wanted, strict=True):
         for a, b in zip(one, other, strict=True):
-            off = (a - b).abs() / b.abs().max()
+            if a.shape != b.shape:
+                raise ExportError(
+                    f'{name}: gives {tuple(a.shape)}, the model '
+                    f'{tuple(b.shape)}'
+                )
+            if not b.numel():
+                continue
+            # of zeros alone, the difference itself
+            most = float(b.abs().max()) or 1.0
+            off = ((a - b).abs() / most).nan_to_num(nan=math.inf)
             largest = max(largest, float(off.max()))
             apart += int((off > APART).sum())
             count += off.numel()

@@ -47,8 +47,11 @@ def make():
 
 def same(model, path, *inputs, few=0.0):
     """In all runtimes there are: the same, but for a share of values."""
-    pytest.importorskip('onnxruntime')
-    for found in check(model, path, list(inputs)):
+    for runtime in ('onnxruntime', 'openvino'):
+        pytest.importorskip(runtime)
+    every = list(check(model, path, list(inputs)))
+    assert [x.runtime for x in every] == ['ONNX Runtime', 'OpenVINO']
+    for found in every:
         assert found.share <= few, found
         assert few or found.largest < 1e-5, found
 
