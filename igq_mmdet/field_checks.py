@@ -70,3 +70,54 @@ def check_int(name: str, value: object, limit: str, valid: range) -> None:
         # Python refuses to print integers of many digits
         number = f'{value}' if abs(value) < 1 << 99 else 'a huge number'
         raise SpecError(f'{name} must be {limit}, got {number}')
+
+
+def _tuple(name: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, Iterable):
+        raise SpecError(f'{name} must be a list, got {value!r}')
+    return tuple(value)
+
+
+def check_strings(name: str, value: Any) -> tuple[str, ...]:
+    """Names or patterns, of which one may stand alone.
+
+    Args:
+        name (str): Of the field.
+        value (str | Iterable[str]): Of the field.
+
+    Raises:
+        SpecError: It is something else, or one is empty.
+    """
+    values = (value,) if isinstance(value, str) else _tuple(name, value)
+    for item in values:
+        if not isinstance(item, str) or not item:
+            raise SpecError(
+                f'{name} must hold names or patterns, got {item!r}'
+            )
+    return values
+
+
+def check_percentiles(name: str, value: Any, top: int) -> tuple[float, ...]:
+    """Percentiles within 50 percent of the end they are near.
+
+    Args:
+        name (str): Of the field.
+        value (Iterable[float]): Of the field, in percent.
+        top (int): The largest.
+
+    Raises:
+        SpecError: There is none, or one lies outside.
+    """
+    values = _tuple(name, value)
+    if not values:
+        raise SpecError(f'{name} is empty; give at least one')
+    for item in values:
+        if (
+            isinstance(item, bool)
+            or not isinstance(item, int | float)
+            or not top - 50 <= item <= top
+        ):
+            raise SpecError(
+                f'{name} must lie in {top - 50} to {top} percent, got {item!r}'
+            )
+    return values

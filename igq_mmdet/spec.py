@@ -3,12 +3,17 @@
 import dataclasses
 import json
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import SpecError
-from .field_checks import check_choice, check_int
+from .field_checks import (
+    check_choice,
+    check_int,
+    check_percentiles,
+    check_strings,
+)
 from .fitting.kmeans import M_STEPS
 from .methods import METHODS, ROUNDINGS
 
@@ -144,14 +149,17 @@ class QuantSpec:
         check_choice('ranges', self.ranges, RANGES)
         object.__setattr__(self, 'parts', _normal_parts(self.parts))
         for name in ('include', 'exclude'):
-            object.__setattr__(self, name, _strings(name, getattr(self, name)))
+            object.__setattr__(
+                self, name, check_strings(name, getattr(self, name))
+            )
         check_choice('m_step', self.m_step, M_STEPS)
         check_choice('weight_scope', self.weight_scope, WEIGHT_SCOPES)
         for name, top in (
             ('weight_percentiles', 50),
             ('static_percentiles', 100),
         ):
-            values = _percentiles(name, getattr(self, name), top)
+            values = getattr(self, name)
+            values = check_percentiles(name, values, top)
             object.__setattr__(self, name, values)
         if not isinstance(self.layer_groups, Mapping):
             raise SpecError(
@@ -257,44 +265,12 @@ def _check_numbers(spec: Any, kind: str) -> None:
             check_int(name, value, limit, range(MIN_BITS, MAX_BITS + 1))
 
 
-def _tuple(name: str, value: Any) -> tuple[Any, ...]:
-    if not isinstance(value, Iterable):
-        raise SpecError(f'{name} must be a list, got {value!r}')
-    return tuple(value)
-
-
-def _strings(name: str, value: Any) -> tuple[str, ...]:
-    values = (value,) if isinstance(value, str) else _tuple(name, value)
-    for item in values:
-        if not isinstance(item, str) or not item:
-            raise SpecError(
-                f'{name} must hold names or patterns, got {item!r}'
-            )
-    return values
-
-
-def _percentiles(name: str, value: Any, top: int) -> tuple[float, ...]:
-    values = _tuple(name, value)
-    if not values:
-        raise SpecError(f'{name} is empty; give at least one')
-    for item in values:
-        if (
-            isinstance(item, bool)
-            or not isinstance(item, int | float)
-            or not top - 50 <= item <= top
-        ):
-            raise SpecError(
-                f'{name} must lie in {top - 50} to {top} percent, got {item!r}'
-            )
-    return values
-
-
 def _normal_parts(parts: Any) -> Any:
     if isinstance(parts, str):
         if parts in PRESETS:
             return parts
         parts = [name.strip() for name in parts.split(',')]
-    names = _strings('parts', parts)
+    names = check_strings('parts', parts)
     if not names:
         raise SpecError('parts is empty; name at least one')
     if isinstance(parts, Mapping):

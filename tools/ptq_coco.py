@@ -8,6 +8,7 @@ import sys
 from functools import partial
 
 from igq_mmdet.commands.command import run_command
+from igq_mmdet.commands.compared import COMPARE
 from igq_mmdet.commands.detector import (
     add_detector,
     add_draws,
@@ -16,13 +17,11 @@ from igq_mmdet.commands.detector import (
     add_run,
     at_root,
 )
-from igq_mmdet.commands.quantization import (
-    COMPARE,
+from igq_mmdet.commands.quantization import run_quantization, settings_of
+from igq_mmdet.commands.quantization_options import (
     add_evaluation,
     add_setting,
     parse_checked,
-    run_quantization,
-    settings_of,
 )
 
 DEMO_BITS = ((4, 4), (6, 6), (8, 3))

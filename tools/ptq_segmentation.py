@@ -17,12 +17,11 @@ from igq_mmdet.commands.detector import (
     add_seeds,
     at_root,
 )
-from igq_mmdet.commands.quantization import (
+from igq_mmdet.commands.quantization import run_quantization, settings_of
+from igq_mmdet.commands.quantization_options import (
     add_evaluation,
     add_setting,
     parse_checked,
-    run_quantization,
-    settings_of,
 )
 from igq_mmdet.errors import SpecError
 

@@ -12,9 +12,10 @@ from ..errors import IGQError
 from ..report import uncovered_lines
 from ..report.classification import classification_table
 from ..report.report_differences import difference_text
-from ..spec import RANGES, QuantSpec
-from .compared import check_reference, named_settings
+from ..spec import QuantSpec
+from .compared import add_compared, check_reference, named_settings
 from .custom_imports import add_custom_imports, import_custom
+from .quantization_options import add_extensions
 
 
 def add_options(parser: argparse.ArgumentParser, compare: str | None) -> None:
@@ -33,30 +34,9 @@ def add_options(parser: argparse.ArgumentParser, compare: str | None) -> None:
     )
     parser.add_argument('--groups', type=int, default=12, help='default 12')
     parser.add_argument('--method', default='igq', help='default igq')
-    parser.add_argument(
-        '--rounding',
-        default='nearest',
-        help='of weights: nearest (default), gptq or ridge+gptq',
-    )
-    parser.add_argument(
-        '--ranges',
-        default='mean',
-        choices=RANGES,
-        help='of groups: their mean (default) or fitted to the bits',
-    )
+    add_extensions(parser, '--rounding')
     add_custom_imports(parser)
-    parser.add_argument(
-        '--compare',
-        default=compare,
-        help='settings to evaluate on the same calibration images, such as '
-        'layerwise,igq:8,igq:12,upper_bound',
-    )
-    parser.add_argument(
-        '--reference',
-        help='what differences are to: float, or a setting such as layerwise '
-        'or igq:8, at the same bits; default the first that is compared, and '
-        'float for one alone',
-    )
+    add_compared(parser, compare)
     parser.add_argument('--include', nargs='+', default=(), help='patterns')
     parser.add_argument('--exclude', nargs='+', default=(), help='patterns')
     parser.add_argument('--calib-images', type=int, default=32)

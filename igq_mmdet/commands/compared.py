@@ -1,5 +1,6 @@
 """Settings named on a command line, such as ``layerwise,igq:8``."""
 
+import argparse
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,6 +9,31 @@ from ..methods import METHODS
 from ..report import run_name
 from ..report.differences.pairs import FLOAT, reference_pairs
 from ..spec import QuantSpec
+
+COMPARE = 'layerwise,igq:8,igq:12,upper_bound'
+
+
+def add_compared(
+    parser: argparse.ArgumentParser, default: str | None = None
+) -> None:
+    """Adds which settings are compared, and with which.
+
+    Args:
+        parser (ArgumentParser): It is changed.
+        default (str, optional): Of ``--compare``.
+    """
+    parser.add_argument(
+        '--compare',
+        default=default,
+        help='settings to evaluate on the same calibration images, such as '
+        + COMPARE,
+    )
+    parser.add_argument(
+        '--reference',
+        help='what differences are to: float, or a setting such as layerwise '
+        'or igq:8, at the same bits; default the first that is compared, and '
+        'float for one alone',
+    )
 
 
 def named_settings(

@@ -2,6 +2,8 @@
 
 import copy
 import os
+import re
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +33,8 @@ from .zoo_members import image_side, narrower, smaller
 
 LARGER = (1, 2, 4)  # where mmdet's own model does not run on smaller images
 NOTHING, ALL = 1.1, -1.0  # thresholds, and what passes them
+# of a machine's own paths, which say nothing elsewhere
+FOLDERS = re.compile(r'(?<![\w:/.])(?:/[^\s/"\']+)+/')
 # what a row can say
 WORKS, REFUSED, NOT_HERE, FAULT = 'works', 'refused', 'not here', 'fault'
 
@@ -189,7 +193,8 @@ def _beside(path: Path) -> Iterator[None]:
 
 
 def _said(error: BaseException) -> str:
-    return f'{type(error).__name__}: {one_line(error, 160)}'
+    text = FOLDERS.sub('', one_line(error))
+    return f'{type(error).__name__}: {textwrap.shorten(text, 160)}'
 
 
 def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
