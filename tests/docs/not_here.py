@@ -66,6 +66,10 @@ ELSEWHERE = {
     ),
     'python tools/export.py q.safetensors work_dirs/m.onnx --size 64 96 '
     '--check': 'tests/tools/test_export.py',
+    'python tools/export.py q.safetensors m.onnx --size 256 256 --check '
+    'demo/images/000000000030.jpg demo/images/000000000599.jpg': (
+        'tests/tools/test_export.py'
+    ),
     'python -m tests.fuzz': 'tests/test_fuzz.py',
     'python -m tests.fuzz --kind checkpoint --cases 20000 --seed 7': (
         'tests/test_fuzz.py'
