@@ -47,6 +47,15 @@ def without_values(x: Tensor) -> bool:
     return not x.is_cpu or recorded()
 
 
+def single_on_cpu(*tensors: Tensor) -> bool:
+    """Whether tensors are float32 on a CPU, with or without values.
+
+    Args:
+        *tensors (Tensor): Every tensor of floats that is read.
+    """
+    return all(x.is_cpu and x.dtype is torch.float32 for x in tensors)
+
+
 def runs_here(*tensors: Tensor) -> bool:
     """Whether kernels can read tensors: plain, float32 and on a CPU.
 
@@ -54,8 +63,10 @@ def runs_here(*tensors: Tensor) -> bool:
         *tensors (Tensor): Every tensor of floats that they would read or
             write; strides may be any.
     """
-    return not recorded() and all(
-        readable(x) and x.dtype is torch.float32 for x in tensors
+    return (
+        not recorded()
+        and single_on_cpu(*tensors)
+        and all(map(readable, tensors))
     )
 
 

@@ -9,7 +9,6 @@ import functools
 import mmap
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from .guard import readable, recorded
@@ -29,8 +28,7 @@ def empty(like: Tensor, *shape: int) -> Tensor:
         Tensor: Uninitialised.
     """
     out = like.new_empty(shape)
-    compiled = torch.compiler.is_dynamo_compiling()
-    if out.device.type == 'cpu' and not recorded() and not compiled:
+    if out.is_cpu and not recorded():
         _advise(out)
     return out
 

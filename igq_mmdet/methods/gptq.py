@@ -5,8 +5,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..quantizers import max_code, qparams
-from ..quantizers.weight import percentile_bounds
+from ..quantizers import max_code
+from ..quantizers.weight import least, percentile_qparams
 from .nearest import Nearest
 from .rounding import ROUNDINGS, WeightSettings
 
@@ -34,19 +34,13 @@ class GPTQ(Nearest):
         if hessian is None or not float(hessian.diagonal().sum()) > 0:
             return super().__call__(weight, settings)
         damped, factor = factorised(hessian)
-        pairs = []
-        for percent in settings.weight_percentiles:
-            lower, upper = percentile_bounds(weight, percent)
-            pairs.append(
-                qparams(
-                    lower[:, None],
-                    upper[:, None],
-                    settings.w_bits,
-                    settings.strict_zero_point,
-                )
+        pairs = [
+            percentile_qparams(
+                weight, percent, settings.w_bits, settings.strict_zero_point
             )
-        scale = torch.stack([pair[0] for pair in pairs])
-        zero_point = torch.stack([pair[1] for pair in pairs])
+            for percent in settings.weight_percentiles
+        ]
+        scale, zero_point = map(torch.stack, zip(*pairs, strict=True))
         codes = push_errors(
             weight.double(),
             scale.double(),
@@ -56,9 +50,7 @@ class GPTQ(Nearest):
         )
         error = scale * (codes - zero_point) - weight
         loss = ((error @ damped) * error).sum(2)
-        if settings.weight_scope == 'layer':
-            loss = loss.sum(1, keepdim=True).expand_as(loss)
-        best = loss.argmin(0), torch.arange(len(weight))
+        best = least(loss, settings.weight_scope)
         return codes[best].to(torch.uint8), scale[best], zero_point[best]
 
 

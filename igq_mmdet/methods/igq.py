@@ -10,7 +10,7 @@ from ..fitting.expected_error import (
     expected_error,
     fit_ranges,
 )
-from ..fitting.kmeans import Groups, fit_groups
+from ..fitting.kmeans import fit_groups
 from ..observers import ChannelRanges, RowMaxima
 from ..quantizers import (
     ActivationQuantizer,
@@ -57,16 +57,14 @@ class ChannelGroupQuantizer(ActivationQuantizer):
         self, observer: ChannelRanges, settings: FitSettings
     ) -> tuple[Tensor, ...]:
         """k-means over the ranges of all channels of all images."""
-        groups = self.fit_points(*observer.points(), settings.m_step)
-        return groups.lower.float(), groups.upper.float()
-
-    def fit_points(
-        self, lower: Tensor, upper: Tensor, counts: Tensor, m_step: str
-    ) -> Groups:
-        """Groups of points, arguments as :func:`fit_groups` takes them."""
+        lower, upper, counts = observer.points()
         if self.ranges == 'fitted':
-            return fit_ranges(lower, upper, self.groups, self.bits, counts)
-        return fit_groups(lower, upper, self.groups, counts, m_step)
+            found = fit_ranges(lower, upper, self.groups, self.bits, counts)
+        else:
+            found = fit_groups(
+                lower, upper, self.groups, counts, settings.m_step
+            )
+        return found.lower.float(), found.upper.float()
 
     def assign(self, counted: Tensor) -> Tensor:
         lower, upper = column_bounds(counted)

@@ -42,6 +42,38 @@ def percentile_bounds(weight: Tensor, percent: float) -> tuple[Tensor, Tensor]:
     )
 
 
+def percentile_qparams(
+    weight: Tensor, percent: float, bits: int, strict_zero_point: bool
+) -> tuple[Tensor, Tensor]:
+    """Scale and zero point by :func:`percentile_bounds`, (D, 1) each.
+
+    Args:
+        weight (Tensor): One row an output channel, (D, K).
+        percent (float): In percent.
+        bits (int): Width of a code in bits.
+        strict_zero_point (bool): See :func:`qparams`.
+    """
+    lower, upper = percentile_bounds(weight, percent)
+    return qparams(lower[:, None], upper[:, None], bits, strict_zero_point)
+
+
+def least(loss: Tensor, scope: str) -> tuple[Tensor, Tensor]:
+    """Which candidate has the least loss; the first of equals wins.
+
+    Args:
+        loss (Tensor): Of P candidates and D output channels, (P, D).
+        scope (str): See :func:`quantize_weight`.
+
+    Returns:
+        tuple[Tensor, Tensor]: Indices of candidates and of channels, (D,)
+        each.
+    """
+    if scope == 'layer':
+        loss = loss.sum(1, keepdim=True).expand_as(loss)
+    best = loss.argmin(0)
+    return best, torch.arange(len(best), device=best.device)
+
+
 def quantize_weight(
     weight: Tensor,
     bits: int,
@@ -68,19 +100,15 @@ def quantize_weight(
         raise ValueError('percentiles is empty; give at least one')
     losses, pairs = [], []
     for percent in percentiles:
-        lower, upper = percentile_bounds(weight, percent)
-        scale, zero_point = qparams(
-            lower[:, None], upper[:, None], bits, strict_zero_point
+        scale, zero_point = percentile_qparams(
+            weight, percent, bits, strict_zero_point
         )
         error = fake_quantize(weight, scale, zero_point, bits)
         error.sub_(weight).square_()
         losses.append(error.sum(1, dtype=torch.float64))
         pairs.append(torch.cat([scale, zero_point], 1))
-    loss = torch.stack(losses)
-    if scope == 'layer':
-        loss = loss.sum(1, keepdim=True).expand_as(loss)
-    best = loss.argmin(0)
-    chosen = torch.stack(pairs)[best, torch.arange(len(weight))]
+    best, rows = least(torch.stack(losses), scope)
+    chosen = torch.stack(pairs)[best, rows]
     scale, zero_point = chosen[:, :1].clone(), chosen[:, 1:].clone()
     codes = quantize(weight, scale, zero_point, bits).to(torch.uint8)
     return codes, scale, zero_point, torch.tensor(percentiles)[best.cpu()]

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..kernels import library, recorded
-from ..kernels.guard import standard_only
+from ..kernels.guard import single_on_cpu, standard_only
 from ..modules.attention.fused_attention import QuantFusedAttention
 from ..modules.attention.window_products import window_codes
 from ..modules.variant import variant
@@ -39,7 +39,7 @@ class IntegerFusedAttention(QuantFusedAttention):
         # PVTv2 makes keys of fewer tokens, a pool has queries of its own
         if getattr(layer, 'sr', None) is not None or hasattr(layer, 'latent'):
             return 'its queries and keys are of different tokens'
-        if not _float32(layer.q_quantizer.scale):
+        if not single_on_cpu(layer.q_quantizer.scale):
             return 'it is not in float32 on a CPU'
         return refuses(layer, library())
 
@@ -75,7 +75,7 @@ class IntegerFusedAttention(QuantFusedAttention):
             or not query.numel()
             or isinstance(scale, Tensor)
             or not query.shape == key.shape == value.shape
-            or not _float32(self.q_quantizer.scale, value, *present)
+            or not single_on_cpu(self.q_quantizer.scale, value, *present)
             or not fits(self.reach, depth, length, self.config.a_bits)
             or (apart and recorded())  # a graph takes any number of images
         ):
@@ -101,10 +101,6 @@ class IntegerFusedAttention(QuantFusedAttention):
             self.config.a_bits,
         )
         return out.view(query.shape), out
-
-
-def _float32(*values: Tensor) -> bool:
-    return all(x.is_cpu and x.dtype is torch.float32 for x in values)
 
 
 def _terms(

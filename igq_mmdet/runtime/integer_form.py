@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..kernels import runs_here
+from ..kernels.guard import single_on_cpu
 from ..modules.base import take_over
 from ..modules.layers.static_input import StaticInputModule
 from ..modules.weight_module import QuantWeightModule
@@ -83,10 +84,7 @@ class IntegerForm(QuantWeightModule):
             and not torch.onnx.is_in_onnx_export()
             and x.dim() > abs(channel_axis)
             and x.shape[channel_axis] == channels
-            and all(
-                values.is_cpu and values.dtype is torch.float32
-                for values in (x, self.input_quantizer.scale)
-            )
+            and single_on_cpu(x, self.input_quantizer.scale)
         )
 
     def prepare(self, weight: IntegerWeight) -> None:

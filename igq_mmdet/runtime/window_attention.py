@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..kernels import library, recorded
 from ..kernels.call import Library
-from ..kernels.guard import standard_only
+from ..kernels.guard import single_on_cpu, standard_only
 from ..modules.attention.attention import QuantProducts
 from ..modules.attention.shift_window_attention import (
     QuantShiftWindowMSA,
@@ -78,13 +78,10 @@ class IntegerShiftWindowMSA(QuantShiftWindowMSA):
         if (
             standard_only(qkv)
             or attention.observing
-            or not all(
-                x.is_cpu and x.dtype is torch.float32
-                for x in (
-                    qkv,
-                    attention.q_quantizer.scale,
-                    attention.relative_position_bias_table,
-                )
+            or not single_on_cpu(
+                qkv,
+                attention.q_quantizer.scale,
+                attention.relative_position_bias_table,
             )
         ):
             return super().attend_windows(qkv, layout, tokens)

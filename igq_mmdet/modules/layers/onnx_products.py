@@ -9,7 +9,6 @@ from torch import Tensor
 from ...quantizers import ActivationQuantizer, max_code
 
 UINT8 = torch.onnx.TensorProtoDataType.UINT8
-INT8 = torch.onnx.TensorProtoDataType.INT8
 FLOAT = torch.onnx.TensorProtoDataType.FLOAT
 
 
