@@ -12,12 +12,9 @@ import numpy as np
 import torch
 
 import igq_mmdet
+from igq_mmdet.classification.timm_classifier import timm_with
 from igq_mmdet.commands.command import run_command
-from igq_mmdet.errors import (
-    DataError,
-    MissingDependencyError,
-    SpecError,
-)
+from igq_mmdet.errors import DataError, SpecError
 from igq_mmdet.export.check import check
 from igq_mmdet.export.onnx_file import OPSETS
 
@@ -57,15 +54,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def _classifier(args: argparse.Namespace) -> tuple[Any, Any, Any]:
     """The model, its size and what normalises images."""
-    try:
-        import timm
-    except ImportError as error:
-        raise MissingDependencyError(
-            'timm is not installed; pip install igq_mmdet[timm]'
-        ) from error
-    if not timm.is_model(args.timm.split('.')[0]):
-        raise SpecError(f'timm has no model {args.timm!r}')
-    model: Any = timm.create_model(args.timm).eval()
+    model = timm_with(args.timm).create_model(args.timm).eval()
     settings = model.pretrained_cfg
     mean, std = (
         torch.tensor(settings[key]).view(3, 1, 1) for key in ('mean', 'std')

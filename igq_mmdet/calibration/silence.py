@@ -28,11 +28,11 @@ def reasons(
     """
     silent = [n for n, layer in layers.items() if not layer.workload.calls]
     trained = training_only(model) if silent else set()
+    heard = set(layers) - set(silent)
     found = {}
     for name in silent:
         layer = layers[name]
-        parts = list(_silent_parts(name, silent, layers))
-        for part in (*parts, name):
+        for part in (*_silent_parts(name, heard), name):
             if part.rpartition('.')[2] in trained:
                 found[name] = f'the model uses {part} in training only'
                 break
@@ -86,15 +86,16 @@ def patterns(
         silent (Collection[str]): Layers that patterns may match as well.
         layers (Collection[str]): Every quantized layer.
     """
+    heard = set(layers) - set(silent)
     found: list[str] = []
     for name in names:
         if any(fnmatchcase(name, pattern) for pattern in found):
             continue
-        parts = list(_silent_parts(name, silent, layers))
-        wider = [f'{part}.*' for part in parts] + [name]
+        wider = [f'{part}.*' for part in _silent_parts(name, heard)] + [name]
         for pattern in (*map(_any_number, wider), *wider):
-            matched = {n for n in layers if fnmatchcase(n, pattern)}
-            if name in matched and matched <= set(silent):
+            if fnmatchcase(name, pattern) and not any(
+                fnmatchcase(other, pattern) for other in heard
+            ):
                 found.append(pattern)
                 break
     return found
@@ -105,11 +106,8 @@ def _any_number(name: str) -> str:
     return '.'.join('*' if piece.isdigit() else piece for piece in pieces)
 
 
-def _silent_parts(
-    name: str, silent: Collection[str], layers: Iterable[str]
-) -> Iterator[str]:
+def _silent_parts(name: str, heard: Collection[str]) -> Iterator[str]:
     """The modules around a layer none of whose layers was called."""
-    heard = [layer for layer in layers if layer not in silent]
     pieces = name.split('.')
     for end in range(1, len(pieces)):
         part = '.'.join(pieces[:end])

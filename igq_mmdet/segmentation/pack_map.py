@@ -70,17 +70,17 @@ def union(segments: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
     Returns:
         np.ndarray: bool, (H, W).
     """
-    found = np.zeros(size, dtype=bool)
+    rles: list[Any] = []
     for segment in segments:
-        if isinstance(segment, Mapping) and isinstance(
-            segment['counts'], str | bytes
-        ):
-            rles: Any = segment
+        if isinstance(segment, list):
+            rles += mask_util.frPyObjects(segment, *size)
+        elif isinstance(segment['counts'], list):
+            rles.append(mask_util.frPyObjects(segment, *size))
         else:
-            rles = mask_util.frPyObjects(segment, *size)
-        decoded = mask_util.decode(rles).astype(bool)
-        found |= decoded.reshape(*size, -1).any(axis=-1)
-    return found
+            rles.append(segment)
+    if not rles:
+        return np.zeros(size, dtype=bool)
+    return mask_util.decode(mask_util.merge(rles)).astype(bool)
 
 
 def _check_turned(results: Mapping[str, Any], mask: np.ndarray) -> None:

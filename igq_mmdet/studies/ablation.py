@@ -5,11 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-import numpy as np
-
 from ..detection.calibration.allocate import allocate_detector
 from ..detection.calibration.ptq import DetectorCalibration
-from ..detection.data.calib_config import calibration_set
 from ..detection.evaluation.precise_coco_metric import (
     keep_matches,
     kept_parts,
@@ -145,18 +142,12 @@ class Ablation:
     def _calibration(
         self, draw: Draw, jobs: Iterable[Setting]
     ) -> DetectorCalibration:
-        dataset = self.experiment.config.get('calib_dataset')
-        if draw.annotations:
-            dataset = {**dataset, 'ann_file': draw.annotations}
-        images = calibration_set(
-            {
-                'num_images': draw.images,
-                'seed': draw.seed,
-                'allow_evaluation': self.allow_evaluation,
-                'where': dict(draw.where),
-            },
-            dataset,
-            self.experiment.evaluation,
+        images = self.experiment.images(
+            draw.images,
+            draw.seed,
+            self.allow_evaluation,
+            dict(draw.where),
+            draw.annotations,
         )
         specs = {repr(job.spec): job.spec for job in jobs}
         return DetectorCalibration(
@@ -192,12 +183,9 @@ class Ablation:
         found = kept_parts(self.experiment.runner.test_loop.evaluator)
         figures = {key: resampled(found[key]) for key in found}
         return {
-            metric: {
-                'identity': figure.identity,
-                'values': figure.values.tolist(),
-            }
+            metric: figure.to_dict()
             for metric, figure in figures.items()
-            if np.isfinite(figure.values[0])  # else it is judged otherwise
+            if figure.defined  # else it is judged otherwise
         }
 
     def _differences(self, name: str, table: Table) -> list[dict[str, Any]]:
@@ -210,25 +198,22 @@ class Ablation:
                 row.label: self._figures(row, bits, self._seeds(table))
                 for row in table.rows
             }
-            figures['float'] = self._of_float()
+            full = _unpacked(self.results['float'])
+            figures['float'] = {key: {None: full[key]} for key in full}
             for of, against in dict.fromkeys([*pairs, *pairs_of(name)]):
                 one, other = figures.get(of, {}), figures.get(against, {})
                 for metric in [key for key in one if key in other]:
                     if not _in_common(one[metric], other[metric]):
                         continue
-                    off = difference(one[metric], other[metric])
                     about = {
                         'of': of,
                         'against': against,
                         'bits': list(bits),
                         'metric': metric,
                     }
+                    off = difference(one[metric], other[metric])
                     found.append(about | off.to_dict())
         return found
-
-    def _of_float(self) -> dict[str, dict[Any, Resampled]]:
-        kept = self.results['float'].get('resampled', {})
-        return {metric: {None: _unpacked(kept[metric])} for metric in kept}
 
     def _figures(
         self, row: Row, bits: tuple[int, int], seeds: range
@@ -236,11 +221,9 @@ class Ablation:
         """By metric and seed; empty where none were kept."""
         found: dict[str, dict[Any, Resampled]] = {}
         for job in settings(row, self.base, bits, seeds):
-            if job.key not in self.results:
-                continue
-            kept = self.results[job.key].get('resampled') or {}
-            for metric, entry in kept.items():
-                found.setdefault(metric, {})[job.draw.seed] = _unpacked(entry)
+            kept = self.results[job.key] if job.key in self.results else {}
+            for metric, figure in _unpacked(kept).items():
+                found.setdefault(metric, {})[job.draw.seed] = figure
         return found
 
     def data(self, chosen: Mapping[str, Table]) -> dict[str, Any]:
@@ -254,12 +237,10 @@ class Ablation:
             and rows, each with the keys of its runs and how many there
             will be) and ``runs`` by key.
         """
-        runs = {job.key: job for job in self.jobs(chosen)}
-        names = {
-            key: f'run {i}'
-            for i, key in enumerate(runs)
-            if key in self.results
+        every = {
+            job.key: f'run {i}' for i, job in enumerate(self.jobs(chosen))
         }
+        names = {key: every[key] for key in every if key in self.results}
         return {
             'schema': SCHEMA,
             'environment': environment(),
@@ -302,8 +283,10 @@ def _shown(result: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in result.items() if k != 'resampled'}
 
 
-def _unpacked(entry: Mapping[str, Any]) -> Resampled:
-    return Resampled(entry['identity'], np.asarray(entry['values']))
+def _unpacked(result: Mapping[str, Any]) -> dict[str, Resampled]:
+    """The other part, by metric; empty where none was kept."""
+    kept = result.get('resampled') or {}
+    return {metric: Resampled.from_dict(kept[metric]) for metric in kept}
 
 
 def _in_common(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
@@ -313,5 +296,4 @@ def _in_common(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
 
 def _made_with() -> dict[str, Any]:
     """What a result depends on that may change before the next one."""
-    about = environment()
-    return {'version': __version__, 'commit': about['commit']}
+    return {'version': __version__, 'commit': environment()['commit']}

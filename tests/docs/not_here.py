@@ -12,6 +12,9 @@ ELSEWHERE = {
     'make docs': '.ci/run',
     'make results': 'tests/tools/test_run_results.py',
     'make evidence-saliency': 'tests/studies/test_saliency_evidence.py',
+    'python tools/evidence_saliency.py --seed 0 --bits 4/4 8/4 6/6': (
+        'tests/studies/test_saliency_evidence.py'
+    ),
     'python tools/ablate.py CONFIG CHECKPOINT --seed 0 1 2': (
         'tests/tools/test_ablate.py'
     ),

@@ -12,6 +12,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from igq_mmdet.detection.data.calibration_set import build_dataset
+from igq_mmdet.detection.kept.evaluation_identity import dataset_digest
 from igq_mmdet.errors import DataError
 from igq_mmdet.segmentation import MapDataset
 from igq_mmdet.segmentation.masks import read_mask
@@ -155,6 +156,30 @@ def test_a_turned_image_is_refused(sets):
     dataset = build_dataset(config(folder), 'test_dataloader')
     with pytest.raises(DataError, match='if EXIF turned it'):
         dataset[1]
+
+
+def test_masks_are_part_of_what_is_evaluated(sets):
+    """So that nothing is taken from a run on other masks."""
+    folder = sets / 'TestDataset/CAMO'
+    path = folder / 'GT/img_1.png'
+    first = dataset_digest(MapDataset(data_root=str(folder)))
+    assert dataset_digest(MapDataset(data_root=str(folder))) == first
+    pixels = np.array(Image.open(path))
+    pixels[0, 0] ^= 255
+    Image.fromarray(pixels).save(path)
+    ids, digest = dataset_digest(MapDataset(data_root=str(folder)))
+    assert ids == first[0] and digest != first[1]
+
+
+def test_coco_instances_are_part_of_what_is_evaluated(tmp_path):
+    data = json.loads((ROOT / 'demo/instances_calib.json').read_text())
+    digests = []
+    for moved in (0, 0, 1):
+        data['annotations'][0]['segmentation'][0][0] += moved
+        path = tmp_path / 'x.json'
+        path.write_text(json.dumps(data))
+        digests.append(dataset_digest(MapDataset(ann_file=str(path)))[1])
+    assert digests[0] == digests[1] != digests[2]
 
 
 _, MASK = draw_pair(3)

@@ -14,9 +14,12 @@ from igq_mmdet.errors import DataError, MissingDependencyError
 from igq_mmdet.report import run_name
 from igq_mmdet.segmentation import saliency_vit
 from igq_mmdet.studies.saliency_evidence import (
+    BITS,
     COLUMNS,
+    IMAGES,
     MARKS,
     METHODS,
+    SEEDS,
     kept,
     settings,
     table,
@@ -79,17 +82,28 @@ def test_the_page_is_of_its_file():
     assert table(data) in (ROOT / 'docs/segmentation.md').read_text()
 
 
+@pytest.fixture
+def tool():
+    path = ROOT / 'tools/evidence_saliency.py'
+    spec = importlib.util.spec_from_file_location('evidence', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_command_runs_all_by_default(tool):
+    args = tool.parse_args([])
+    assert args.seed == list(SEEDS) and args.calib_images == IMAGES
+    assert args.bits == [f'{w}/{a}' for w, a in BITS]
+
+
 @pytest.mark.slow
-def test_command_twice(tmp_path, monkeypatch, capfd):
+def test_command_twice(tool, tmp_path, monkeypatch, capfd):
     """On two images; the second time everything is there."""
     try:
         saliency_vit()
     except MissingDependencyError as error:
         pytest.skip(str(error))
-    path = ROOT / 'tools/evidence_saliency.py'
-    spec = importlib.util.spec_from_file_location('evidence', path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     monkeypatch.chdir(ROOT)
     page, results = tmp_path / 'x.md', tmp_path / 'x.json'
     page.write_text('\n'.join(MARKS))

@@ -85,5 +85,7 @@ def test_a_detector(tool, demo_model, tmp_path, capfd):
     out = str(tmp_path / 'm.onnx')
     argv = [str(tmp_path / 'q.safetensors'), out, '--size', '64', '96']
     assert tool.main([*argv, '--check']) == 0
-    for row in capfd.readouterr().out.strip().splitlines()[1:]:
+    _, *rows = capfd.readouterr().out.strip().splitlines()
+    assert rows[0].startswith('ONNX Runtime: largest difference ')
+    for row in rows:
         assert row.endswith('; 0.000 % of values differ')

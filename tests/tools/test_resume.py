@@ -140,11 +140,12 @@ def test_killed_while_weights_are_rounded(tmp_path):
         time.sleep(0.01)
     process.kill()
     process.communicate()
-    kept = {path: path.stat().st_mtime for path in broken.rglob('*.st')}
-    assert kept
+    assert list(broken.rglob('*.st'))
     finished(command(broken, *more, '--resume'))
     assert not list(broken.rglob('*.st'))  # the checkpoint has them
-    for path in (straight / 'calibrated').glob('*.safetensors'):
+    files = list((straight / 'calibrated').glob('*.safetensors'))
+    assert len(files) == 2  # of layerwise and of igq:8
+    for path in files:
         again = broken / 'calibrated' / path.name
         one, other = read(path), read(again)
         for name, value in one.tensors.items():

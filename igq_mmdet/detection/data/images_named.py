@@ -6,6 +6,7 @@ and its boxes lie elsewhere, so the AP would be wrong without a word.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -102,6 +103,23 @@ def dataset_parts(dataset: Any) -> Iterator[Any]:
     for one in [*inner, *getattr(dataset, 'datasets', ())]:
         if one is not None:
             yield from dataset_parts(one)
+
+
+def pipeline_text(dataset: Any) -> str:
+    """How a dataset and those that it wraps read images.
+
+    Args:
+        dataset: Any.
+
+    Returns:
+        str: Of their transforms, without addresses in memory.
+    """
+    said = '\n'.join(
+        repr(one.pipeline)
+        for one in dataset_parts(dataset)
+        if hasattr(one, 'pipeline')  # wrappers have none
+    )
+    return re.sub(' at 0x[0-9a-f]+', '', said)  # of those that tell nothing
 
 
 @contextmanager

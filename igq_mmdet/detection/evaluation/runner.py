@@ -4,15 +4,18 @@ import contextlib
 import copy
 import io
 import sys
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
+from torch import nn
 
 from ...errors import IGQError, SpecError
-from ..data.images_named import name_images
+from ..data.images_named import name_images, worker_errors
 from .unrounded import report_unrounded
 
 
@@ -100,6 +103,30 @@ def collect_by_network(evaluator: Evaluator) -> None:
     for metric in evaluator.metrics:
         if metric.collect_dir is None:
             metric.collect_device = 'gpu'  # mmengine's name for it
+
+
+@contextlib.contextmanager
+def testing(
+    runner: Runner, model: nn.Module
+) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Puts a model in the place of the runner's, and silences the metrics.
+
+    Args:
+        runner (Runner): From :func:`build_runner`.
+        model (nn.Module): What its test loop shall run.
+
+    Yields:
+        Callable: Runs the loop; returns metrics.
+
+    Raises:
+        DataError: A worker cannot use an image; names it.
+    """
+    before, runner.model = runner.model, model
+    try:
+        with worker_errors(), contextlib.redirect_stdout(io.StringIO()):
+            yield runner.test
+    finally:
+        runner.model = before
 
 
 def use_threads(threads: int | None) -> None:

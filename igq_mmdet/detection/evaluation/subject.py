@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..data.calibration_set import image_path
-from ..data.images_named import dataset_parts
+from ..data.images_named import pipeline_text
 
 
 def subject(
@@ -35,17 +34,11 @@ def subject(
     model = config['model']
     filename = getattr(config, 'filename', None)
     names = [Path(image_path(dataset, i)).name for i in range(len(dataset))]
-    pipelines = '\n'.join(
-        repr(one.pipeline)
-        for one in dataset_parts(dataset)
-        if hasattr(one, 'pipeline')  # wrappers have none
-    )
-    pipeline = re.sub(' at 0x[0-9a-f]+', '', pipelines)
     classes = dataset.metainfo.get('classes') or ()
     return {
         'config': Path(filename).stem if filename else str(model['type']),
         'model': _digest(model),
-        'data': _digest([names, pipeline]),
+        'data': _digest([names, pipeline_text(dataset)]),
         'images': len(names),
         'classes': list(map(str, classes)),
         **({'by': {key: dict(by[key]) for key in by}} if by else {}),

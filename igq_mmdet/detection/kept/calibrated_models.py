@@ -1,9 +1,6 @@
 """Calibrated models, kept as files so that no resumed run repeats them."""
 
-import hashlib
 import logging
-import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +19,13 @@ from ...report import run_name
 from ...report.predictions import slug
 from ...spec import QuantSpec
 from ..calibration.ptq import DetectorCalibration, checkpoint_info
-from .evaluation_identity import check_same, text_digest, version_list
+from ..data.images_named import pipeline_text
+from .evaluation_identity import (
+    check_same,
+    content_digest,
+    text_digest,
+    version_list,
+)
 
 # How a message names what has changed.
 NAMES = {
@@ -163,14 +166,14 @@ class CalibratedModels:
             self._common = {
                 'weights': state_digest(detector.state_dict(), []),
                 'config': text_digest(
-                    [config.get('model'), _pipeline(images.dataset)]
+                    [config.get('model'), pipeline_text(images.dataset)]
                 ),
                 'images': text_digest(
                     [
                         images.image_ids,
                         images.seed,
                         images.evaluated,
-                        [_content(path) for path in images.paths],
+                        [content_digest(path) for path in images.paths],
                     ]
                 ),
                 'versions': text_digest(version_list(detector)),
@@ -185,15 +188,3 @@ def _keep(
     path.parent.mkdir(parents=True, exist_ok=True)
     checkpoints.save(model, path, info)
     return checkpoints.read(path)
-
-
-def _pipeline(dataset: Any) -> Any:
-    """How a dataset reads images, as far as its transforms tell."""
-    said = repr(getattr(dataset, 'pipeline', None))
-    return re.sub(' at 0x[0-9a-f]+', '', said)  # of those that tell nothing
-
-
-def _content(path: str) -> str:
-    if not os.path.isfile(path):
-        return path
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -14,6 +13,7 @@ from torch import nn
 from ...errors import DataError
 from ...files.results_file import digest as state_digest
 from ...report.environment import environment
+from ...report.measured_rows import file_digest
 
 # How a message names what has changed.
 NAMES = {
@@ -79,10 +79,10 @@ def version_list(model: nn.Module) -> list[Any]:
 def dataset_digest(dataset: Any) -> tuple[tuple[Any, ...], str]:
     """Ids of a dataset's images, and a digest of what it lists.
 
-    Names, sizes and annotations count; where the files lie does not.
+    Names, sizes, annotations and masks count; where the files lie does not.
 
     Args:
-        dataset: An mmdet dataset.
+        dataset: An mmdet dataset, or a :class:`MapDataset`.
 
     Returns:
         tuple[tuple, str]: Ids in order of index, and SHA-256, hex.
@@ -94,6 +94,10 @@ def dataset_digest(dataset: Any) -> tuple[tuple[Any, ...], str]:
         ids.append(info.get('img_id', index))
         name = os.path.basename(str(info.get('img_path', '')))
         listed = [info.get(key) for key in ('height', 'width', 'instances')]
+        if 'segments' in info:
+            listed.append(info['segments'])
+        if info.get('mask_path'):
+            listed.append(content_digest(info['mask_path']))
         sha.update(_text([ids[-1], name, *listed]).encode())
     meta = getattr(dataset, 'metainfo', None) or {}
     sha.update(_text([meta.get('classes')]).encode())
@@ -113,7 +117,7 @@ def evaluator_digest(config: Config) -> str:
     for evaluator in evaluators:
         name = evaluator.get('ann_file')
         if name and os.path.isfile(name):
-            files.append(hashlib.sha256(Path(name).read_bytes()).hexdigest())
+            files.append(content_digest(name))
     by = [config['ap_by']] if config.get('ap_by') else []
     return text_digest([evaluators, files, *by])
 
@@ -143,6 +147,11 @@ def check_same(
             f'{path}: kept by another run, {", ".join(changed)} changed; '
             'without --resume (resume=True) it is replaced'
         )
+
+
+def content_digest(path: str) -> str:
+    """SHA-256 of what is in a file, hex; the path itself if there is none."""
+    return file_digest(path) if os.path.isfile(path) else path
 
 
 def text_digest(value: Any) -> str:

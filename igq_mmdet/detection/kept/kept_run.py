@@ -12,7 +12,8 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.runner import Runner
 from torch import nn
 
-from ...report.predictions import FOLDER
+from ...errors import DataError
+from ...report.predictions import FOLDER, read_predictions
 from ..calibration.ptq import DetectorCalibration
 from .calibrated_models import CalibratedModels
 from .evaluation_identity import (
@@ -138,6 +139,26 @@ class KeptRun:
             )
         judge = evaluator_digest(self.config)
         return KeptEvaluation(runner.test_loop, store, ids, judge)
+
+    def matches(self, run: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What is known of every image of an evaluation that is finished.
+
+        Args:
+            run (Mapping, optional): Of the report; None for the float
+                model.
+
+        Returns:
+            dict[str, PerImage]: By metric.
+
+        Raises:
+            DataError: It was not kept, or is damaged.
+        """
+        if not self.predictions:
+            raise DataError('predictions were not kept (--no-predictions)')
+        name = 'float' if run is None else run['name']
+        of = {} if run is None else run['calibration']
+        seed, where = of.get('seed') or 0, of.get('where')
+        return read_predictions(self.work_dir, name, seed, where).matches
 
     @cached_property
     def _listed(self) -> tuple[tuple[Any, ...], str]:

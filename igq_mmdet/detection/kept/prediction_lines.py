@@ -91,9 +91,7 @@ def to_sample(entry: Mapping[str, Any], decode: bool) -> DetDataSample:
     """
     if 'map' in entry:
         return map_sample(entry)
-    meta = {key: _tuples(entry[key]) for key in ('img_path', 'ori_shape')}
-    meta |= {k: _tuples(v) for k, v in entry.get('meta', {}).items()}
-    sample = DetDataSample(metainfo={'img_id': entry['img_id'], **meta})
+    sample = DetDataSample(metainfo=_metainfo(entry))
     pred = InstanceData()
     more = dict(entry.get('more', {}))
     special = more.pop('pred_instances', {})
@@ -143,9 +141,7 @@ def map_entry(sample: Any, img_id: Any, with_truth: bool) -> dict[str, Any]:
 
 def map_sample(entry: Mapping[str, Any]) -> BaseDataElement:
     """The inverse of :func:`map_entry`."""
-    meta = {key: _tuples(entry[key]) for key in ('img_path', 'ori_shape')}
-    meta |= {k: _tuples(v) for k, v in entry.get('meta', {}).items()}
-    sample = BaseDataElement(metainfo={'img_id': entry['img_id'], **meta})
+    sample = BaseDataElement(metainfo=_metainfo(entry))
     codes = png_values(entry['map']).astype(np.int32)
     sample.pred_map = torch.from_numpy(codes)
     if 'mask' in entry:
@@ -164,6 +160,13 @@ def _about(sample: Any, img_id: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         'ori_shape': meta.pop('ori_shape', None),
     }
     return entry, meta
+
+
+def _metainfo(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`_about` took apart."""
+    about = {key: entry[key] for key in ('img_id', 'img_path', 'ori_shape')}
+    about |= entry.get('meta', {})
+    return {key: _tuples(value) for key, value in about.items()}
 
 
 def with_masks(sample: Any, masks: list[dict[str, Any]]) -> DetDataSample:

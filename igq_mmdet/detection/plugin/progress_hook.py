@@ -13,18 +13,25 @@ from ...registry import HOOKS
 class ProgressHook(Hook):
     """Shows a bar on stderr while testing.
 
+    Args:
+        quiet (bool): It shows nothing. Defaults to False.
+
     Attributes:
         label (str): What is being evaluated.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
         self.label = ''
         self._bar: Any = None
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Opens the bar."""
         self._bar = Progress(
-            total=len(runner.test_dataloader), desc=self.label, unit='image'
+            total=len(runner.test_dataloader),
+            desc=self.label,
+            unit='image',
+            disable=self.quiet,
         )
 
     def after_test_iter(self, runner: Runner, *args: Any, **kw: Any) -> None:

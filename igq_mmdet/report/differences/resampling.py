@@ -1,8 +1,9 @@
 """Images drawn anew, and a figure of each draw."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -45,6 +46,20 @@ class Resampled:
 
     identity: str
     values: np.ndarray
+
+    @property
+    def defined(self) -> bool:
+        """Whether all images define the figure."""
+        return bool(np.isfinite(self.values[0]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; numbers survive exactly."""
+        return {'identity': self.identity, 'values': self.values.tolist()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> 'Resampled':
+        """Takes back what :meth:`to_dict` gave."""
+        return cls(data['identity'], np.asarray(data['values']))
 
 
 @lru_cache(maxsize=2)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 pytest.importorskip('mmdet')
 
-from igq_mmdet.detection.data.images_named import naming
+from igq_mmdet.detection.data.images_named import naming, pipeline_text
 from igq_mmdet.errors import DataError, SpecError
 from igq_mmdet.studies.experiment import Experiment
 
@@ -33,6 +34,16 @@ def demo(few_images, tmp_path):
         return Experiment(config, str(tmp_path / 'work'), quiet=True)
 
     return make
+
+
+def test_how_wrapped_datasets_read_images():
+    """Two that are joined say it of each, and say no address."""
+    one, other = (
+        SimpleNamespace(pipeline=steps) for steps in ([object()], ['resize'])
+    )
+    said = pipeline_text(SimpleNamespace(datasets=[one, other]))
+    assert said == "[<object object>]\n['resize']"
+    assert pipeline_text(SimpleNamespace(dataset=other)) == "['resize']"
 
 
 def annotate(folder, **fields):

@@ -172,6 +172,28 @@ def test_another_model_is_refused_and_replaced(
     assert len(seen) == 8
 
 
+def test_a_refused_model_leaves_the_runner_as_it_was(
+    experiment, calibrated, evaluate
+):
+    evaluate(experiment, experiment.detector, False, 1, 'float')
+    before = experiment.runner.model
+    with pytest.raises(DataError, match='weights or quantization setting'):
+        evaluate(experiment, calibrated.model, True, 1, 'float')
+    assert experiment.runner.model is before is not calibrated.model
+
+
+def test_matches_of_a_run_of_the_report(experiment, calibrated, evaluate):
+    evaluate(experiment, calibrated.model, False)
+    kept = experiment.kept
+    found = kept.matches({'name': NAME, 'calibration': {'seed': 0}})
+    assert set(found) == {'coco/bbox_mAP', 'coco/segm_mAP'}
+    with pytest.raises(DataError, match='float'):
+        kept.matches(None)  # was not evaluated
+    kept.predictions = False
+    with pytest.raises(DataError, match='were not kept'):
+        kept.matches({'name': NAME, 'calibration': {}})
+
+
 @pytest.mark.parametrize(
     ('option', 'reason'),
     [

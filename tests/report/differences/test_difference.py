@@ -1,5 +1,7 @@
 """Intervals on cases whose answer is known."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -89,6 +91,14 @@ def test_draws_are_the_same_every_time():
         for _ in range(2)
     )
     assert one == other and one.low < one.mean < one.high
+
+
+def test_draws_survive_json():
+    found = of_values(np.random.default_rng(0).normal(0, 1, 30))
+    again = Resampled.from_dict(json.loads(json.dumps(found.to_dict())))
+    assert again.identity == found.identity and again.defined
+    assert np.array_equal(again.values, found.values)
+    assert not Resampled('set', np.array([np.nan, 1.0])).defined
 
 
 def test_several_seeds():

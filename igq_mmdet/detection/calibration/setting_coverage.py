@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import nn
 
-from ..detection.calibration.calibration_forward import calibration_forward
-from ..inspection.coverage import traced_coverage
+from ...inspection.coverage import traced_coverage
+from .calibration_forward import calibration_forward
 
 
 class SettingCoverage:
